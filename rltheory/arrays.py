@@ -1,0 +1,97 @@
+"""Shape aliases and the two number systems of the library.
+
+Every array is either *float* (dtype float64) or *exact* (dtype object, entries
+`fractions.Fraction`).  The aliases name shapes; the number system is that of the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Real: TypeAlias = int | float | Fraction
+"""A scalar of either number system."""
+
+StateVec: TypeAlias = NDArray[Any]
+"""(S,) values of states."""
+StateAction: TypeAlias = NDArray[Any]
+"""(S, A) values of state-action pairs."""
+PairVec: TypeAlias = NDArray[Any]
+"""(N,) values of the N allowed state-action pairs, in order of state, then action."""
+Transition: TypeAlias = NDArray[Any]
+"""(S, A, S) transition probabilities, rows sum to one."""
+FloatVec: TypeAlias = NDArray[np.float64]
+"""Float64 array of any stated shape."""
+IntVec: TypeAlias = NDArray[np.int64]
+"""Integer array of any stated shape."""
+BoolVec: TypeAlias = NDArray[np.bool_]
+"""Boolean array of any stated shape."""
+
+
+def is_exact(x: ArrayLike) -> bool:
+    """True when `x` is an array (or scalar) of rationals: dtype object."""
+    return np.asarray(x).dtype == object
+
+
+def to_fraction(x: object) -> Fraction:
+    """The exact rational value of an int, float, Fraction or python-flint rational.
+
+    Raises
+    ------
+    TypeError
+        If `x` is not a real number; `ValueError`/`OverflowError` if it is NaN or infinite.
+    """
+    if isinstance(x, Fraction):
+        return x
+    if isinstance(x, (int, np.integer)):
+        return Fraction(int(x))
+    if isinstance(x, (float, np.floating)):
+        return Fraction(float(x))
+    if hasattr(x, "p") and hasattr(x, "q"):  # fmpq
+        return Fraction(int(x.p), int(x.q))
+    raise TypeError(f"not a real number: {x!r} ({type(x).__name__}); pass int, float or Fraction")
+
+
+def exact_array(x: ArrayLike) -> NDArray[np.object_]:
+    """Array of `Fraction`s with the exact values of `x` (a double is the rational it stores)."""
+    arr = np.asarray(x)
+    out = np.empty(arr.shape, dtype=object)
+    out.reshape(-1)[:] = [to_fraction(v) for v in arr.reshape(-1).tolist()]
+    return out
+
+
+def float_array(x: ArrayLike) -> NDArray[np.float64]:
+    """Float64 array nearest to `x`."""
+    return np.asarray(x).astype(np.float64)
+
+
+def frozen(x: NDArray[Any]) -> NDArray[Any]:
+    """`x` made read-only (in place) and returned."""
+    x.flags.writeable = False
+    return x
+
+
+def sup_norm(x: ArrayLike) -> Any:
+    """‖x‖ = max |x_i|, in the number system of `x`; 0 for an empty array."""
+    arr = np.abs(np.asarray(x))
+    return arr.max() if arr.size else 0
+
+
+def span(x: ArrayLike) -> Any:
+    """sp(x) = max x − min x, in the number system of `x`."""
+    arr = np.asarray(x)
+    return arr.max() - arr.min()
+
+
+def uniform(n: int, *, exact: bool = False) -> NDArray[Any]:
+    """(n,) uniform law, rational if `exact`."""
+    return exact_array([Fraction(1, n)] * n) if exact else np.full(n, 1.0 / n)
+
+
+def fractions(values: Iterable[object]) -> NDArray[np.object_]:
+    """1-D exact array from any iterable of reals."""
+    return exact_array(np.array([to_fraction(v) for v in values], dtype=object))

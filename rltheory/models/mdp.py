@@ -1,0 +1,508 @@
+"""Discounted Markov decision processes.
+
+Definitions.  States s ∈ {0..S−1}; state s allows a non-empty set of action ids a ∈ {0..A−1};
+P(s'|s,a) ≥ 0 with Σ_s' P(s'|s,a) = 1; R(s,a) is the expected reward of a step, 0 ≤ γ < 1.
+V^π(s) = E[Σ_t γ^t R(s_t,a_t)]: the first reward is not discounted.
+
+Layout.  The allowed pairs (s, a) are numbered 0..N−1 by state, then action id.  Pairs of state s
+are `state_ptr[s]:state_ptr[s+1]`; row k of the transition law is `P_pairs[k]` (dense layout) or
+`data[indptr[k]:indptr[k+1]]` at columns `indices[...]` (CSR layout).  Every solver works on pairs.
+
+Terminal states.  A terminal state is absorbing with reward 0, so V = 0 there and a transition into
+it contributes its reward and nothing more.  γ is not changed by termination.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+
+from ..arrays import (
+    BoolVec,
+    IntVec,
+    PairVec,
+    Real,
+    StateAction,
+    StateVec,
+    Transition,
+    exact_array,
+    float_array,
+    frozen,
+    to_fraction,
+)
+from ..errors import InvalidModel
+from .validate import (
+    check_gamma,
+    check_law,
+    check_pairs,
+    check_rewards,
+    check_rows,
+    check_terminal,
+    number_system,
+)
+
+Layout = Literal["dense", "csr"]
+
+
+class MDP:
+    """A finite discounted MDP, dense or CSR, in doubles or in rationals; immutable.
+
+    Parameters
+    ----------
+    P
+        (S, A, S) transition probabilities: floats, or `Fraction`s for an exact model.
+        For sparse models and action sets that differ by state see `MDP.from_pairs`.
+    R
+        (S, A) expected reward per step; (S,) if it depends on the state only; or (S, A, S)
+        rewards per transition, whose expectation is taken and which stay available as `R_next`.
+    gamma
+        Discount in [0, 1).
+    mu
+        (S,) start law; uniform if not given.
+    terminal
+        Terminal states, as indices or a (S,) mask.  Their rows must be absorbing with reward 0 or
+        be all zero (then the self-loop is put in).
+    states, actions
+        Optional labels.
+
+    Raises
+    ------
+    InvalidModel
+        Naming the first offending state, action and value: wrong shape, NaN or infinite entry,
+        negative probability, row off one by more than 1e-12 (at all, for rationals), γ outside
+        [0, 1), terminal row that leaves or pays.
+
+    Examples
+    --------
+    >>> MDP([[[0.5, 0.5]], [[0.0, 1.0]]], [[1.0], [0.0]], gamma=0.9)
+    MDP(S=2, A=1, gamma=0.9, dense, float)
+    """
+
+    S: int
+    A: int
+    N: int
+    gamma: Any
+    layout: Layout
+    state_ptr: IntVec
+    pair_state: IntVec
+    pair_action: IntVec
+    R_pairs: PairVec
+    mu: StateVec
+    terminal: BoolVec
+    states: tuple[str, ...] | None
+    actions: tuple[str, ...] | None
+    R_next: NDArray[Any] | None
+
+    def __init__(
+        self,
+        P: ArrayLike,
+        R: ArrayLike,
+        gamma: Real,
+        *,
+        mu: ArrayLike | None = None,
+        terminal: Iterable[int] | ArrayLike | None = None,
+        states: Sequence[str] | None = None,
+        actions: Sequence[str] | None = None,
+    ) -> None:
+        P, R = np.array(P), np.array(R)
+        if P.ndim != 3 or P.shape[0] != P.shape[2] or 0 in P.shape:
+            raise InvalidModel(
+                f"P: shape={P.shape}, must be (S, A, S) with S, A ≥ 1; "
+                "for (A, S, S) arrays use from_arrays(..., convention='pymdptoolbox')"
+            )
+        S, A = P.shape[:2]
+        exact = number_system(P, R)
+        P = exact_array(P) if exact else float_array(P)
+        R = exact_array(R) if exact else float_array(R)
+        term = check_terminal(terminal, S)
+        rows = P.reshape(S * A, S)
+        pair_state = np.repeat(np.arange(S), A)
+        _close_terminal(rows, pair_state, term, exact)
+        check_rows(rows, pair_state, np.tile(np.arange(A), S), exact)
+        check_rewards(R, S, A, exact)
+        if R.ndim == 1:
+            R = np.repeat(R[:, None], A, axis=1)
+        R_next = frozen(R) if R.ndim == 3 else None
+        mean = (P * R).sum(axis=2) if R.ndim == 3 else R
+        self._fill(
+            S,
+            A,
+            np.arange(S + 1) * A,
+            np.tile(np.arange(A), S),
+            frozen(np.ascontiguousarray(mean).reshape(-1)),
+            check_gamma(gamma, exact),
+            check_law(mu, S, exact),
+            term,
+            states,
+            actions,
+        )
+        self._set(layout="dense", _rows=frozen(rows), _csr=None, R_next=R_next)
+
+    @classmethod
+    def from_pairs(
+        cls,
+        P: sp.sparray | sp.spmatrix | tuple[ArrayLike, ArrayLike, ArrayLike] | ArrayLike,
+        R: ArrayLike,
+        gamma: Real,
+        *,
+        pair_state: ArrayLike,
+        pair_action: ArrayLike,
+        S: int | None = None,
+        mu: ArrayLike | None = None,
+        terminal: Iterable[int] | ArrayLike | None = None,
+        states: Sequence[str] | None = None,
+        actions: Sequence[str] | None = None,
+    ) -> MDP:
+        """A CSR model whose action sets may differ by state.
+
+        Parameters
+        ----------
+        P
+            (N, S) SciPy sparse matrix, `(data, indices, indptr)` arrays (data may be `Fraction`s),
+            or a (N, S) array; row k is P(·|s,a) of the k-th pair.
+        R
+            (N,) expected rewards.
+        gamma
+            Discount in [0, 1).
+        pair_state, pair_action
+            (N,) state and action id of each pair, sorted by state, then action, without repeats.
+            Every non-terminal state needs at least one pair; a terminal state without one gets its
+            self-loop.
+        S
+            Number of states; needed only with `(data, indices, indptr)`.
+        mu, terminal, states, actions
+            As for `MDP`.
+
+        Raises
+        ------
+        InvalidModel
+            As for `MDP`; also for unsorted or repeated pairs and for states without actions.
+        """
+        data, indices, indptr, S = _as_csr(P, S)
+        R = np.array(R)
+        exact = number_system(data, R)
+        data = exact_array(data) if exact else float_array(data)
+        R = exact_array(R) if exact else float_array(R)
+        term = check_terminal(terminal, S)
+        ps, pa = np.array(pair_state, dtype=np.int64), np.array(pair_action, dtype=np.int64)
+        data, indices, indptr, R, ps, pa = _insert_terminal_loops(
+            data, indices, indptr, R, ps, pa, term, exact
+        )
+        check_pairs(ps, pa, R, indptr, indices, S, exact)
+        check_rows((data, indices, indptr), ps, pa, exact)
+        ptr = np.searchsorted(ps, np.arange(S + 1)).astype(np.int64)
+        self = object.__new__(cls)
+        self._fill(
+            S,
+            int(pa.max()) + 1,
+            ptr,
+            pa,
+            frozen(R),
+            check_gamma(gamma, exact),
+            check_law(mu, S, exact),
+            term,
+            states,
+            actions,
+        )
+        check_terminal(term, S, rows=(data, indices, indptr), ps=ps, pa=pa, R=R)
+        csr = (frozen(data), frozen(indices), frozen(indptr))
+        self._set(layout="csr", _rows=None, _csr=csr, R_next=None)
+        return self
+
+    def _fill(
+        self,
+        S: int,
+        A: int,
+        state_ptr: IntVec,
+        pair_action: IntVec,
+        R_pairs: PairVec,
+        gamma: Real,
+        mu: StateVec,
+        terminal: BoolVec,
+        states: Sequence[str] | None,
+        actions: Sequence[str] | None,
+    ) -> None:
+        for name, labels, n in (("states", states, S), ("actions", actions, A)):
+            if labels is not None and len(labels) != n:
+                raise InvalidModel(f"{name}: {len(labels)} labels for {n} {name}; give one each")
+        ptr = frozen(np.asarray(state_ptr, dtype=np.int64))
+        if terminal.any():
+            pay = terminal[np.repeat(np.arange(S), np.diff(ptr))] & (R_pairs != 0)
+            if pay.any():
+                k = int(np.argmax(pay))
+                s = int(np.searchsorted(ptr, k, side="right") - 1)
+                raise InvalidModel(
+                    f"R: terminal state {s} pays R[{s}, {pair_action[k]}]={R_pairs[k]}, must be 0; "
+                    "put the reward on the transition into it"
+                )
+        self._set(
+            S=S,
+            A=A,
+            N=int(ptr[-1]),
+            gamma=gamma,
+            state_ptr=ptr,
+            pair_state=frozen(np.repeat(np.arange(S), np.diff(ptr))),
+            pair_action=frozen(np.asarray(pair_action, dtype=np.int64)),
+            R_pairs=R_pairs,
+            mu=mu,
+            terminal=frozen(terminal),
+            states=tuple(states) if states is not None else None,
+            actions=tuple(actions) if actions is not None else None,
+        )
+
+    def _set(self, **values: Any) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"MDP is immutable: cannot set {name}; use mdp.replace({name}=...)")
+
+    # ---- number system -------------------------------------------------------------------
+    @property
+    def is_exact(self) -> bool:
+        """True for a model over the rationals."""
+        return bool(self.R_pairs.dtype == object)
+
+    def exact(self) -> MDP:
+        """The same model over the rationals: every entry is the rational its double stores.
+
+        Row sums then differ from 1 by the rounding already present in the input; nothing is
+        renormalised, so results for `self` and `self.exact()` speak of the same model.
+        """
+        return self if self.is_exact else self._convert(exact_array, to_fraction)
+
+    def float(self) -> MDP:
+        """The model rounded to doubles."""
+        return self._convert(float_array, float) if self.is_exact else self
+
+    def _convert(self, array: Any, scalar: Any) -> MDP:
+        out = object.__new__(MDP)
+        out.__dict__.update({k: v for k, v in self.__dict__.items() if k not in _CACHED})
+        out._set(R_pairs=frozen(array(self.R_pairs)), gamma=scalar(self.gamma), mu=frozen(array(self.mu)))
+        if self._rows is not None:
+            out._set(_rows=frozen(array(self._rows)))
+        else:
+            data, indices, indptr = self._csr
+            out._set(_csr=(frozen(array(data)), indices, indptr))
+        if self.R_next is not None:
+            out._set(R_next=frozen(array(self.R_next)))
+        return out
+
+    # ---- views ---------------------------------------------------------------------------
+    _rows: Any
+    _csr: Any
+
+    @cached_property
+    def csr(self) -> tuple[PairVec, IntVec, IntVec]:
+        """`(data, indices, indptr)` of the (N, S) pair matrix, whatever the layout; zeros dropped."""
+        if self._csr is not None:
+            return self._csr  # type: ignore[no-any-return]
+        mask = self._rows != 0
+        indptr = np.concatenate([[0], np.cumsum(mask.sum(axis=1))]).astype(np.int64)
+        return frozen(self._rows[mask]), frozen(np.nonzero(mask)[1].astype(np.int32)), frozen(indptr)
+
+    @cached_property
+    def P_pairs(self) -> NDArray[Any]:
+        """(N, S) rows P(·|s,a) of the allowed pairs as a full array, whatever the layout."""
+        if self._rows is not None:
+            return self._rows  # type: ignore[no-any-return]
+        data, indices, indptr = self._csr
+        out = np.zeros((self.N, self.S), dtype=data.dtype)
+        if self.is_exact:
+            out[:] = Fraction(0)
+        np.add.at(out, (np.repeat(np.arange(self.N), np.diff(indptr)), indices), data)
+        return frozen(out)
+
+    @property
+    def is_uniform(self) -> bool:
+        """True when every state allows all A actions."""
+        return self.N == self.S * self.A
+
+    @cached_property
+    def allowed(self) -> BoolVec:
+        """(S, A) mask of allowed pairs."""
+        out = np.zeros((self.S, self.A), dtype=np.bool_)
+        out[self.pair_state, self.pair_action] = True
+        return frozen(out)
+
+    @cached_property
+    def P(self) -> Transition:
+        """(S, A, S) transition probabilities; rows of pairs that are not allowed are zero."""
+        if self.is_uniform:
+            return self.P_pairs.reshape(self.S, self.A, self.S)
+        out = np.zeros((self.S, self.A, self.S), dtype=self.R_pairs.dtype)
+        if self.is_exact:
+            out[:] = Fraction(0)
+        out[self.pair_state, self.pair_action] = self.P_pairs
+        return frozen(out)
+
+    @cached_property
+    def R(self) -> StateAction:
+        """(S, A) expected rewards; −inf at pairs that are not allowed."""
+        return self.unpair(self.R_pairs)
+
+    def unpair(self, x: PairVec) -> StateAction:
+        """(S, A) table of a (N,) vector over pairs; −inf at pairs that are not allowed."""
+        if self.is_uniform:
+            return x.reshape(self.S, self.A)
+        out = np.full((self.S, self.A), -np.inf, dtype=x.dtype)
+        out[self.pair_state, self.pair_action] = x
+        return frozen(out)
+
+    @property
+    def nnz(self) -> int:
+        """Number of stored transition probabilities."""
+        return int(self._rows.size if self._rows is not None else self._csr[0].size)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held by the transition and reward arrays (8 an entry for rationals' references)."""
+        parts = [self._rows] if self._rows is not None else list(self._csr)
+        return int(sum(x.nbytes for x in parts) + self.R_pairs.nbytes + self.state_ptr.nbytes)
+
+    # ---- copies --------------------------------------------------------------------------
+    def replace(
+        self,
+        *,
+        gamma: Real | None = None,
+        R: ArrayLike | None = None,
+        mu: ArrayLike | None = None,
+    ) -> MDP:
+        """A copy with another discount, reward ((S, A) or (N,)) or start law; validated again."""
+        out = object.__new__(MDP)
+        out.__dict__.update({k: v for k, v in self.__dict__.items() if k not in _CACHED})
+        if gamma is not None:
+            out._set(gamma=check_gamma(gamma, self.is_exact))
+        if mu is not None:
+            out._set(mu=check_law(mu, self.S, self.is_exact))
+        if R is not None:
+            arr = exact_array(R) if self.is_exact else float_array(R)
+            if arr.shape != (self.N,):
+                check_rewards(np.where(self.allowed, arr, 0 * arr) if arr.ndim == 2 and
+                              arr.shape == self.allowed.shape else arr, self.S, self.A, self.is_exact)
+                if arr.ndim != 2:
+                    raise InvalidModel(f"R: shape={arr.shape}, replace takes (S, A) or (N,)")
+                arr = arr[self.pair_state, self.pair_action]
+            elif not self.is_exact and not np.isfinite(arr).all():
+                raise InvalidModel(f"R: pair {int(np.argmax(~np.isfinite(arr)))} is not finite")
+            out._set(R_pairs=frozen(arr), R_next=None)
+        return out
+
+    # ---- identity ------------------------------------------------------------------------
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 over every number, shape and label of the model."""
+        h = hashlib.sha256()
+        data, indices, indptr = self.csr
+        for arr in (data, self.R_pairs, self.mu):
+            h.update(str(arr.tolist()).encode() if arr.dtype == object else arr.tobytes())
+        for arr in (indices, indptr, self.state_ptr, self.pair_action, self.terminal):
+            h.update(np.ascontiguousarray(arr, dtype=np.int64).tobytes())
+        h.update(repr((self.S, self.A, str(self.gamma), self.is_exact, self.states, self.actions)).encode())
+        return h.hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return self.content_hash == other.content_hash if isinstance(other, MDP) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.content_hash)
+
+    def __repr__(self) -> str:
+        system = "exact" if self.is_exact else "float"
+        extra = f", terminal={int(self.terminal.sum())}" if self.terminal.any() else ""
+        pairs = "" if self.is_uniform else f", N={self.N}"
+        return f"MDP(S={self.S}, A={self.A}{pairs}, gamma={self.gamma}, {self.layout}, {system}{extra})"
+
+    def literal(self) -> str:
+        """Python source that rebuilds a small model; what a counter-example is printed as."""
+        num = _exact_literal if self.is_exact else repr
+        mu = "" if all(m == self.mu[0] for m in self.mu) else f", mu={_nested(self.mu.tolist(), num)}"
+        term = f", terminal={np.flatnonzero(self.terminal).tolist()}" if self.terminal.any() else ""
+        tail = f"gamma={num(self.gamma)}{mu}{term})"
+        if self.is_uniform:
+            return f"MDP({_nested(self.P.tolist(), num)}, {_nested(self.R.tolist(), num)}, {tail}"
+        return (
+            f"MDP.from_pairs({_nested(self.P_pairs.tolist(), num)}, {_nested(self.R_pairs.tolist(), num)}, "
+            f"pair_state={self.pair_state.tolist()}, pair_action={self.pair_action.tolist()}, {tail}"
+        )
+
+    def _repr_html_(self) -> str:
+        rows = [("states", self.S), ("actions", self.A), ("pairs", self.N), ("non-zeros", self.nnz),
+                ("γ", self.gamma), ("layout", self.layout), ("numbers", "rational" if self.is_exact else "float64")]
+        return "<table>" + "".join(f"<tr><th>{k}</th><td>{v}</td></tr>" for k, v in rows) + "</table>"
+
+
+_CACHED = {"csr", "P_pairs", "allowed", "P", "R", "content_hash", "rational"}
+
+
+def _exact_literal(x: Fraction) -> str:
+    return str(x.numerator) if x.denominator == 1 else f"Fraction({x.numerator}, {x.denominator})"
+
+
+def _nested(x: Any, num: Any) -> str:
+    return "[" + ", ".join(_nested(v, num) for v in x) + "]" if isinstance(x, list) else num(x)
+
+
+def _close_terminal(rows: NDArray[Any], pair_state: IntVec, term: BoolVec, exact: bool) -> None:
+    """Put the self-loop into all-zero rows of terminal states; refuse rows that leave."""
+    one = Fraction(1) if exact else 1.0
+    for k in np.flatnonzero(term[pair_state]):
+        s = int(pair_state[k])
+        if not (rows[k] != 0).any():
+            rows[k, s] = one
+        if rows[k, s] != 1:
+            t = int(np.argmax((rows[k] != 0) & (np.arange(rows.shape[1]) != s)))
+            raise InvalidModel(
+                f"terminal: state {s} is terminal but moves to {t} with probability {rows[k, t]}; "
+                "make its rows absorbing or all zero, or drop it from terminal="
+            )
+
+
+def _as_csr(P: Any, S: int | None) -> tuple[NDArray[Any], NDArray[np.int32], IntVec, int]:
+    if isinstance(P, tuple):
+        if S is None:
+            raise InvalidModel("from_pairs: S is missing; (data, indices, indptr) need S=...")
+        data, indices, indptr = (np.array(x) for x in P)
+    elif sp.issparse(P):
+        csr = sp.csr_array(P)
+        csr.sum_duplicates()
+        data, indices, indptr, S = csr.data, csr.indices, csr.indptr, int(csr.shape[1])
+    else:
+        full = np.array(P)
+        if full.ndim != 2:
+            raise InvalidModel(f"from_pairs: P has shape={full.shape}, must be (N, S)")
+        nz = full != 0
+        data, indices, S = full[nz], np.nonzero(nz)[1], int(full.shape[1])
+        indptr = np.concatenate([[0], np.cumsum(nz.sum(axis=1))])
+    return np.array(data), np.array(indices, dtype=np.int32), np.array(indptr, dtype=np.int64), S
+
+
+def _insert_terminal_loops(
+    data: NDArray[Any],
+    indices: NDArray[Any],
+    indptr: IntVec,
+    R: PairVec,
+    ps: IntVec,
+    pa: IntVec,
+    term: BoolVec,
+    exact: bool,
+) -> tuple[Any, ...]:
+    """Give each terminal state without pairs one absorbing pair of action id 0 and reward 0."""
+    missing = np.setdiff1d(np.flatnonzero(term), ps)
+    if missing.size == 0 or indptr.size != ps.size + 1:
+        return data, indices, indptr, R, ps, pa
+    at = np.searchsorted(ps, missing)
+    one, zero = (Fraction(1), Fraction(0)) if exact else (1.0, 0.0)
+    data = np.insert(data, indptr[at], np.array([one] * missing.size, dtype=data.dtype))
+    indices = np.insert(indices, indptr[at], missing.astype(indices.dtype))
+    counts = np.insert(np.diff(indptr), at, 1)
+    indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    R = np.insert(R, at, np.array([zero] * missing.size, dtype=R.dtype))
+    return data, indices, indptr, R, np.insert(ps, at, missing), np.insert(pa, at, 0)
