@@ -38,6 +38,7 @@ from ..arrays import (
     to_fraction,
 )
 from ..errors import InvalidModel
+from ..kernels.exact import RationalPairs, rational_pairs
 from .validate import (
     check_gamma,
     check_law,
@@ -319,6 +320,11 @@ class MDP:
             out[:] = Fraction(0)
         np.add.at(out, (np.repeat(np.arange(self.N), np.diff(indptr)), indices), data)
         return frozen(out)
+
+    @cached_property
+    def rational(self) -> RationalPairs:
+        """P, R, γ over pairs as python-flint rationals, converted once (a double is what it stores)."""
+        return rational_pairs(*self.csr, self.R_pairs, self.gamma, self.state_ptr)
 
     @property
     def is_uniform(self) -> bool:
