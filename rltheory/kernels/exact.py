@@ -218,7 +218,9 @@ def backup(m: RationalPairs, V: Sequence[fmpq]) -> tuple[list[fmpq], list[int]]:
     return maximise(m.state_ptr, q_pairs(m, V))
 
 
-def policy_system(m: RationalPairs, weights: Sequence[Sequence[tuple[int, fmpq]]]) -> tuple[fmpq_mat, fmpq_mat]:
+def policy_system(
+    m: RationalPairs, weights: Sequence[Sequence[tuple[int, fmpq]]]
+) -> tuple[fmpq_mat, fmpq_mat]:
     """P_π (S, S) and R_π (S, 1) of π given per state as (pair, probability) entries."""
     S = len(weights)
     P, R = fmpq_mat(S, S), fmpq_mat(S, 1)

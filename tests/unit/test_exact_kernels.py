@@ -4,6 +4,7 @@ from fractions import Fraction as F
 
 import numpy as np
 import pytest
+
 from rltheory import MDP
 from rltheory.arrays import exact_array
 from rltheory.kernels import exact as ex
@@ -36,7 +37,9 @@ def test_singular_system_is_refused():
 
 
 def mdp(ragged=False):
-    P = exact_array(np.array([[[F(1, 2), F(1, 2)], [F(1, 3), F(2, 3)]], [[F(1, 2), F(1, 2)], [F(9, 17), F(8, 17)]]]))
+    P = exact_array(
+        np.array([[[F(1, 2), F(1, 2)], [F(1, 3), F(2, 3)]], [[F(1, 2), F(1, 2)], [F(9, 17), F(8, 17)]]])
+    )
     R = exact_array(np.array([[F(27, 50), F(18, 25)], [F(11, 20), F(83, 100)]]))
     if not ragged:
         return MDP(P, R, F(9, 10))
