@@ -1,6 +1,8 @@
 """Frozen, validated nouns: MDPs, policies, horizons."""
 
+from .finite_horizon import FiniteHorizonMDP
 from .mdp import MDP
 from .policy import Policy
+from .ssp import SSP
 
-__all__ = ["MDP", "Policy"]
+__all__ = ["MDP", "SSP", "FiniteHorizonMDP", "Policy"]

@@ -398,6 +398,13 @@ class MDP:
                 arr = arr[self.pair_state, self.pair_action]
             elif not self.is_exact and not np.isfinite(arr).all():
                 raise InvalidModel(f"R: pair {int(np.argmax(~np.isfinite(arr)))} is not finite")
+            pay = self.terminal[self.pair_state] & (arr != 0)
+            if pay.any():
+                k = int(np.argmax(pay))
+                raise InvalidModel(
+                    f"R: terminal state {self.pair_state[k]} pays {arr[k]}, must be 0; "
+                    "put the reward on the transition into it"
+                )
             out._set(R_pairs=frozen(arr), R_next=None)
         return out
 
@@ -408,7 +415,7 @@ class MDP:
         h = hashlib.sha256()
         data, indices, indptr = self.csr
         for arr in (data, self.R_pairs, self.mu):
-            h.update(str(arr.tolist()).encode() if arr.dtype == object else arr.tobytes())
+            h.update(str(arr.tolist()).encode() if arr.dtype == object else (arr + 0.0).tobytes())  # −0 is 0
         for arr in (indices, indptr, self.state_ptr, self.pair_action, self.terminal):
             h.update(np.ascontiguousarray(arr, dtype=np.int64).tobytes())
         h.update(repr((self.S, self.A, str(self.gamma), self.is_exact, self.states, self.actions)).encode())
