@@ -6,12 +6,15 @@ Every array is either *float* (dtype float64) or *exact* (dtype object, entries
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+Entries: TypeAlias = ArrayLike | Sequence[object]
+"""Anything an array can be made of: arrays, or nested sequences of ints, floats and Fractions."""
 
 Real: TypeAlias = int | float | Fraction
 """A scalar of either number system."""
@@ -32,7 +35,7 @@ BoolVec: TypeAlias = NDArray[np.bool_]
 """Boolean array of any stated shape."""
 
 
-def is_exact(x: ArrayLike) -> bool:
+def is_exact(x: Entries) -> bool:
     """True when `x` is an array (or scalar) of rationals: dtype object."""
     return np.asarray(x).dtype == object
 
@@ -56,7 +59,7 @@ def to_fraction(x: object) -> Fraction:
     raise TypeError(f"not a real number: {x!r} ({type(x).__name__}); pass int, float or Fraction")
 
 
-def exact_array(x: ArrayLike) -> NDArray[np.object_]:
+def exact_array(x: Entries) -> NDArray[np.object_]:
     """Array of `Fraction`s with the exact values of `x` (a double is the rational it stores)."""
     arr = np.asarray(x)
     out = np.empty(arr.shape, dtype=object)
@@ -64,7 +67,7 @@ def exact_array(x: ArrayLike) -> NDArray[np.object_]:
     return out
 
 
-def float_array(x: ArrayLike) -> NDArray[np.float64]:
+def float_array(x: Entries) -> NDArray[np.float64]:
     """Float64 array nearest to `x`."""
     return np.asarray(x).astype(np.float64)
 
@@ -75,13 +78,13 @@ def frozen(x: NDArray[Any]) -> NDArray[Any]:
     return x
 
 
-def sup_norm(x: ArrayLike) -> Any:
+def sup_norm(x: Entries) -> Any:
     """‖x‖ = max |x_i|, in the number system of `x`; 0 for an empty array."""
     arr = np.abs(np.asarray(x))
     return arr.max() if arr.size else 0
 
 
-def span(x: ArrayLike) -> Any:
+def span(x: Entries) -> Any:
     """sp(x) = max x − min x, in the number system of `x`."""
     arr = np.asarray(x)
     return arr.max() - arr.min()

@@ -60,11 +60,20 @@ def claim_record(
         "source": str(claim.source),
         "relation": "eq" if equality else "leq",
         "within": to_json(claim.then.within) if isinstance(claim.then, Eq) else "0/1",
-        "domain": {"description": claim.let.domain, "size": claim.let.size} if isinstance(claim.let, Every) else None,
+        "domain": {"description": claim.let.domain, "size": claim.let.size}
+        if isinstance(claim.let, Every)
+        else None,
         "seed": seed,
         "instances": instances,
         "mutants": [
-            {"says": m.says, "killed_by": m.by, "witness": m.witness, "lhs": m.lhs, "rhs": m.rhs, "relation": m.relation}
+            {
+                "says": m.says,
+                "killed_by": m.by,
+                "witness": m.witness,
+                "lhs": m.lhs,
+                "rhs": m.rhs,
+                "relation": m.relation,
+            }
             for m in mutants
         ],
     }
@@ -98,12 +107,16 @@ def solution_record(sol: Solution) -> dict[str, Any]:
                 break
             bound += sign * excess / (1 - mdp.gamma) * Fraction(257, 256)
         else:
-            raise InvalidArgument("solution_record: the bounds cannot be made self-certifying; solve mdp.exact()")
+            raise InvalidArgument(
+                "solution_record: the bounds cannot be made self-certifying; solve mdp.exact()"
+            )
     return {
         "format": FORMAT,
         "kind": "solution",
         "solver": sol.solver,
-        "statement": "lower ≤ V ≤ upper, V = optimal value" if policy is None else "lower ≤ V ≤ upper, V = value of policy",
+        "statement": "lower ≤ V ≤ upper, V = optimal value"
+        if policy is None
+        else "lower ≤ V ≤ upper, V = value of policy",
         "model": to_json(mdp),
         "policy": None if policy is None else to_json(policy),
         "lower": to_json(lower),
@@ -145,7 +158,8 @@ def _solutions(x: Any) -> Iterator[Solution]:
 def _backup(mdp: MDP, V: Any, policy: Any = None) -> list[Fraction]:
     data, indices, indptr = mdp.csr
     q = [
-        mdp.R_pairs[k] + mdp.gamma * sum((data[j] * V[indices[j]] for j in range(indptr[k], indptr[k + 1])), Fraction(0))
+        mdp.R_pairs[k]
+        + mdp.gamma * sum((data[j] * V[indices[j]] for j in range(indptr[k], indptr[k + 1])), Fraction(0))
         for k in range(mdp.N)
     ]
     out: list[Fraction] = []

@@ -58,7 +58,9 @@ def check(claim: Claim[X], *, n: int = 100, seed: int = 0, record: bool = False,
     """
     if n < LEAST_INSTANCES and not isinstance(claim.let, Every):
         raise ValueError(f"check: n={n}, a verdict needs at least {LEAST_INSTANCES} instances; raise n")
-    return _Run(claim, n if claim.draws is None else max(LEAST_INSTANCES, min(n, claim.draws)), seed, record, id).report()
+    return _Run(
+        claim, n if claim.draws is None else max(LEAST_INSTANCES, min(n, claim.draws)), seed, record, id
+    ).report()
 
 
 @dataclass
@@ -121,7 +123,9 @@ class _Run(Generic[X]):
                 mutants = self.check_mutants(named, pool)
             except Exception as exc:
                 self.undefined.append(f"a guard raised {type(exc).__name__}: {exc}")
-        return self.summarise(results, pool, counterexample, mutants, tight_ratio, time.perf_counter() - start)
+        return self.summarise(
+            results, pool, counterexample, mutants, tight_ratio, time.perf_counter() - start
+        )
 
     def check_named(self) -> list[X]:
         claim = self.claim
@@ -145,7 +149,9 @@ class _Run(Generic[X]):
             return pool, next((x for x in pool if self.fails(claim.then, x)), None)
         found = self.search(claim.let, claim.then, n=self.n, shrink=True, seed=self.seed)
         if found.unsatisfiable:
-            self.findings.append("the assumptions reject every instance drawn; weaken them or aim `let` at them")
+            self.findings.append(
+                "the assumptions reject every instance drawn; weaken them or aim `let` at them"
+            )
         elif found.hit is None and len(found.pool) < LEAST_INSTANCES:
             self.findings.append(
                 f"only {len(found.pool)} distinct admissible instances say anything (0 ≤ 0 does not count); "
@@ -154,7 +160,14 @@ class _Run(Generic[X]):
         return found.pool, found.hit
 
     def search(
-        self, let: Any, then: Then[X], *, n: int, shrink: bool, seed: int, admits: Callable[[X], bool] | None = None
+        self,
+        let: Any,
+        then: Then[X],
+        *,
+        n: int,
+        shrink: bool,
+        seed: int,
+        admits: Callable[[X], bool] | None = None,
     ) -> SearchResult[X]:
         allowed = admits or self.claim.admits
 
@@ -211,7 +224,9 @@ class _Run(Generic[X]):
             size = c.ratio if not math.isnan(c.ratio) else 0.0
             worst = min(worst, size)
             if equality and not size > 0:
-                self.findings.append(f"tight case {i}: both sides are zero there, so the equality says nothing")
+                self.findings.append(
+                    f"tight case {i}: both sides are zero there, so the equality says nothing"
+                )
             elif not equality and not size >= 1 - claim.tight.within:
                 self.findings.append(
                     f"tight case {i} is not tight: lhs/rhs = {size:.6g}, below 1 − {claim.tight.within}"
@@ -219,7 +234,9 @@ class _Run(Generic[X]):
         if isinstance(claim.then, Rate) and not any(
             self.fails(claim.then.sharper(), x) for x in claim.tight.instances
         ):
-            self.findings.append(f"the rate sharper by n^−{claim.then.resolution} also holds at the tight case")
+            self.findings.append(
+                f"the rate sharper by n^−{claim.then.resolution} also holds at the tight case"
+            )
         return worst
 
     def check_assumptions(self) -> None:
@@ -241,7 +258,9 @@ class _Run(Generic[X]):
             if not r.killed:
                 self.findings.append(f"the mutant “{r.says}” survives")
         if reports and not any(r.by == "search" for r in reports):
-            self.findings.append("the search alone refutes no mutant (power 0): random instances are decoration here")
+            self.findings.append(
+                "the search alone refutes no mutant (power 0): random instances are decoration here"
+            )
         return reports
 
     def fate(self, i: int, m: Mutant[X], named: list[X], pool: list[X]) -> MutantReport:
@@ -304,7 +323,11 @@ class _Run(Generic[X]):
         best, worst = max(ratios, key=lambda r: r[0], default=(math.nan, None))
         verdict = self.verdict(informative, counterexample, evidence)
         whole = isinstance(claim.let, Every)
-        scope = f"all {len(pool)} of {claim.let.domain}" if isinstance(claim.let, Every) else f"{len(pool)} random instances"
+        scope = (
+            f"all {len(pool)} of {claim.let.domain}"
+            if isinstance(claim.let, Every)
+            else f"{len(pool)} random instances"
+        )
         if len(informative) > len(pool) and not whole:
             scope += f" and {len(informative) - len(pool)} named"
         return Report(
@@ -398,7 +421,9 @@ def check_erratum(erratum: Erratum[X], *, seed: int = 0, id: str = "") -> Report
         least_slack=printed.slack,
         worst_instance=literal(y),
         tight_ratio=math.nan,
-        mutants=(MutantReport("as printed", "" if findings else "named", 1, literal(y), *map(_show, sides[:2])),),
+        mutants=(
+            MutantReport("as printed", "" if findings else "named", 1, literal(y), *map(_show, sides[:2])),
+        ),
         findings=tuple(findings),
         counterexample=None,
         seed=seed,

@@ -140,14 +140,21 @@ class Mutant(Generic[X]):
     def __post_init__(self) -> None:
         given = [f for f in ("lhs", "rhs", "then", "let", "drop") if getattr(self, f) is not None]
         if len(given) != 1:
-            raise TypeError(f"Mutant({self.says!r}): exactly one of lhs, rhs, then, let, drop; got {given or 'none'}")
+            raise TypeError(
+                f"Mutant({self.says!r}): exactly one of lhs, rhs, then, let, drop; got {given or 'none'}"
+            )
 
     def of(self, then: Then[X]) -> Then[X]:
         """The conclusion with this mutant's change."""
         if self.then is not None:
             return self.then
-        change = {k: v for k, v in (("lhs", self.lhs), ("rhs", self.rhs)) if v is not None}
-        return replace(then, **change)  # type: ignore[type-var]
+        out: Any = then
+        if self.lhs is not None:
+            out = replace(out, lhs=self.lhs)
+        if self.rhs is not None:
+            out = replace(out, rhs=self.rhs)
+        conclusion: Then[X] = out
+        return conclusion
 
 
 @dataclass(frozen=True)
@@ -203,15 +210,21 @@ class Claim(Generic[X]):
 
     def __post_init__(self) -> None:
         if not self.mutants:
-            raise TypeError(f"Claim {self.statement!r}: mutants is empty; a check that nothing can fail is not a check")
+            raise TypeError(
+                f"Claim {self.statement!r}: mutants is empty; a check that nothing can fail is not a check"
+            )
         if self.expect not in (SUPPORTED, CERTIFIED, PROVED):
-            raise TypeError(f"Claim {self.statement!r}: expect={self.expect}; expect SUPPORTED, CERTIFIED or PROVED")
+            raise TypeError(
+                f"Claim {self.statement!r}: expect={self.expect}; expect SUPPORTED, CERTIFIED or PROVED"
+            )
         if len({m.says for m in self.mutants}) != len(self.mutants):
             raise TypeError(f"Claim {self.statement!r}: two mutants share their words; name them apart")
         words = {a.says for a in self.assume}
         for m in self.mutants:
             if m.drop is not None and m.drop not in words:
-                raise TypeError(f"Mutant({m.says!r}): drop={m.drop!r} is none of the assumptions {sorted(words)}")
+                raise TypeError(
+                    f"Mutant({m.says!r}): drop={m.drop!r} is none of the assumptions {sorted(words)}"
+                )
 
     def admits(self, x: X) -> bool:
         """True when every assumption holds at x."""

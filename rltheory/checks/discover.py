@@ -77,7 +77,9 @@ def discover(patterns: Sequence[str] = (), package: str = CATALOGUE) -> list[Fou
                 continue
             seen.add(id(f.claim))
             if f.id in found:
-                raise InvalidArgument(f"claims: id {f.id!r} is in both {found[f.id].module} and {f.module}; rename one")
+                raise InvalidArgument(
+                    f"claims: id {f.id!r} is in both {found[f.id].module} and {f.module}; rename one"
+                )
             found[f.id] = f
     if not patterns:
         return list(found.values())
@@ -88,7 +90,9 @@ def discover(patterns: Sequence[str] = (), package: str = CATALOGUE) -> list[Fou
             import difflib
 
             near = difflib.get_close_matches(p, list(found), n=3, cutoff=0.3)
-            raise InvalidArgument(f"claims: no id matches {p!r}; nearest: {', '.join(near) or 'none'}; see `rltheory list`")
+            raise InvalidArgument(
+                f"claims: no id matches {p!r}; nearest: {', '.join(near) or 'none'}; see `rltheory list`"
+            )
         out.update({i: found[i] for i in hits})
     return list(out.values())
 

@@ -101,7 +101,9 @@ def interval(x: Side) -> Interval | None:
     if isinstance(x, Fraction):
         return Interval(x, x, Evidence.EXACT)
     if isinstance(x, (bool, np.bool_)):
-        raise TypeError(f"a side of a claim is {x!r}; write sides as numbers, e.g. the violation, not a truth value")
+        raise TypeError(
+            f"a side of a claim is {x!r}; write sides as numbers, e.g. the violation, not a truth value"
+        )
     if isinstance(x, (int, np.integer)):
         q = Fraction(int(x))
         return Interval(q, q, Evidence.EXACT)
@@ -223,7 +225,9 @@ def _larger(x: float, y: float) -> float:
     return y if math.isnan(x) else max(x, y)
 
 
-def _summary(outcomes: list[Outcome], weakest: Evidence, ratio: float, slack: float, sides: list[Any]) -> Comparison:
+def _summary(
+    outcomes: list[Outcome], weakest: Evidence, ratio: float, slack: float, sides: list[Any]
+) -> Comparison:
     if not outcomes:
         return Comparison(Outcome.UNDEFINED, weakest, ratio, slack, ())
     outcome = next(o for o in _ORDER if o in outcomes)

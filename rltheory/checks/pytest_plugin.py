@@ -25,7 +25,9 @@ from .report import Report
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Register the ini options and --claim-draws, --claim-seed."""
-    parser.addini("claim_files", "globs of files whose module-level claims are collected", type="linelist", default=[])
+    parser.addini(
+        "claim_files", "globs of files whose module-level claims are collected", type="linelist", default=[]
+    )
     parser.addini("claim_draws", "random instances per claim", default="100")
     group = parser.getgroup("rltheory")
     group.addoption("--claim-draws", type=int, default=None, help="random instances per claim")
@@ -35,16 +37,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Collect a file that matches `claim_files`."""
     globs = parent.config.getini("claim_files")
-    relative = file_path.relative_to(parent.config.rootpath) if file_path.is_relative_to(parent.config.rootpath) else file_path
+    relative = (
+        file_path.relative_to(parent.config.rootpath)
+        if file_path.is_relative_to(parent.config.rootpath)
+        else file_path
+    )
     if file_path.suffix == ".py" and any(fnmatch.fnmatch(str(relative), g) for g in globs):
-        return ClaimFile.from_parent(parent, path=file_path)  # type: ignore[no-any-return]
+        return ClaimFile.from_parent(parent, path=file_path)
     return None
 
 
 class ClaimFile(pytest.Module):
     """A module whose claims are items."""
 
-    def collect(self) -> Iterator[pytest.Item]:  # type: ignore[override]
+    def collect(self) -> Iterator[pytest.Item]:
         """One item a claim, and one a mutant."""
         for found in claims_in(self.obj):
             shared = _Shared(found, self.config)

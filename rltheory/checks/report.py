@@ -97,7 +97,10 @@ class Report:
             "least_slack": _number(self.least_slack),
             "worst_instance": self.worst_instance,
             "tight_ratio": _number(self.tight_ratio),
-            "mutants": [{"says": m.says, "killed_by": m.by, "draws": m.draws, "witness": m.witness} for m in self.mutants],
+            "mutants": [
+                {"says": m.says, "killed_by": m.by, "draws": m.draws, "witness": m.witness}
+                for m in self.mutants
+            ],
             "findings": list(self.findings),
             "counterexample": None
             if self.counterexample is None
@@ -121,7 +124,9 @@ class Report:
             f"  {self.scope}; weakest evidence {self.evidence.name.lower()}; seed {self.seed}; {self.seconds:.1f} s",
         ]
         if not math.isnan(self.best_ratio):
-            lines.append(f"  largest lhs/rhs found {self.best_ratio:.6g}; at the tight case {self.tight_ratio:.6g}")
+            lines.append(
+                f"  largest lhs/rhs found {self.best_ratio:.6g}; at the tight case {self.tight_ratio:.6g}"
+            )
         for m in self.mutants:
             fate = f"refuted by {m.by} after {m.draws} draws" if m.killed else "SURVIVED"
             lines.append(f"  mutant “{m.says}”: {fate}")

@@ -68,7 +68,8 @@ def law_row(raw: NDArray[np.uint8], mode: int, at: int = 0, grid: int = GRID) ->
         w = 1 + raw.astype(np.int64) % 16
     k = w * grid // w.sum()
     k[int(np.argmax(w))] += grid - k.sum()
-    return k / grid
+    law: NDArray[np.float64] = k / grid
+    return law
 
 
 @st.composite
@@ -99,7 +100,9 @@ def vectors(
 
 
 @st.composite
-def policies(draw: Any, S: int, A: int, *, positive: bool = False, deterministic: bool | None = None) -> Policy:
+def policies(
+    draw: Any, S: int, A: int, *, positive: bool = False, deterministic: bool | None = None
+) -> Policy:
     """Policies of S states and A actions: deterministic, stochastic, or either; dyadic rows."""
     if deterministic is None:
         deterministic = False if positive else draw(st.booleans())
@@ -159,7 +162,9 @@ def mdps(
     a = A if isinstance(A, int) else draw(A)
     g = draw(discounts(positive=True) if gamma is None else gamma) if not isinstance(gamma, float) else gamma
     size = s * a * (s + 2)
-    mdp = decode_mdp(np.frombuffer(draw(st.binary(min_size=size, max_size=size)), dtype=np.uint8), s, a, g, rewards, rows)
+    mdp = decode_mdp(
+        np.frombuffer(draw(st.binary(min_size=size, max_size=size)), dtype=np.uint8), s, a, g, rewards, rows
+    )
     return mdp.exact() if exact else mdp
 
 
@@ -186,5 +191,3 @@ def lift_fields(x: Any) -> Any:
     return dataclasses.replace(
         x, **{f.name: lift(getattr(x, f.name)) for f in dataclasses.fields(x) if f.init}
     )
-
-

@@ -31,13 +31,18 @@ def backup(model: dict[str, Any], V: "list[F]", policy: Any) -> "list[F]":
     """One Bellman backup TV (or T^π V) of a stored model, after checking that it is a model."""
     S, gamma = int(model["S"]), F(model["gamma"])
     ps, pa, R = model["pair_state"], model["pair_action"], [F(r) for r in model["R"]]
-    need(len(V) == S and len(ps) == len(pa) == len(R) == len(model["rows"]), "model arrays disagree in length")
+    need(
+        len(V) == S and len(ps) == len(pa) == len(R) == len(model["rows"]), "model arrays disagree in length"
+    )
     out: list[list[tuple[int, F]]] = [[] for _ in range(S)]
     for k, row in enumerate(model["rows"]):
         probs = [(int(t), F(p)) for t, p in row]
         need(all(p >= 0 and 0 <= t < S for t, p in probs), f"pair {k}: bad probability or state")
         mass = sum((p for _, p in probs), F(0))
-        need(abs(mass - 1) <= F(1, 10**11) and 0 <= gamma and gamma * mass < 1, f"pair {k}: mass {mass}, γ {gamma}")
+        need(
+            abs(mass - 1) <= F(1, 10**11) and 0 <= gamma and gamma * mass < 1,
+            f"pair {k}: mass {mass}, γ {gamma}",
+        )
         out[ps[k]].append((pa[k], R[k] + gamma * sum((p * V[t] for t, p in probs), F(0))))
     need(all(out), "a state has no action")
     if policy is None:
@@ -48,7 +53,10 @@ def backup(model: dict[str, Any], V: "list[F]", policy: Any) -> "list[F]":
             weights = [F(w) for w in policy[s]]
             need(all(w >= 0 for w in weights), f"state {s}: negative policy entry")
             need(abs(sum(weights, F(0)) - 1) <= F(1, 10**11), f"state {s}: policy row does not sum to 1")
-            need(sum((weights[a] for a, _ in pairs), F(0)) == sum(weights, F(0)), f"state {s}: forbidden action used")
+            need(
+                sum((weights[a] for a, _ in pairs), F(0)) == sum(weights, F(0)),
+                f"state {s}: forbidden action used",
+            )
             result.append(sum((weights[a] * q for a, q in pairs), F(0)))
         else:
             chosen = [q for a, q in pairs if F(a) == F(policy[s])]
@@ -87,16 +95,27 @@ def verify_claim(c: dict[str, Any]) -> str:
             need(not failed, f"instance {i}: the comparison fails")
         for sol in inst["solutions"]:
             V = [F(v) for v in sol["V"]]
-            need(backup(sol["model"], V, sol["policy"]) == V, f"instance {i}: V does not solve its Bellman equation")
+            need(
+                backup(sol["model"], V, sol["policy"]) == V,
+                f"instance {i}: V does not solve its Bellman equation",
+            )
             solutions += 1
     verdict = c["verdict"]
-    need(verdict in ("supported", "certified", "proved"), f"verdict {verdict!r} is not one a certificate can carry")
+    need(
+        verdict in ("supported", "certified", "proved"),
+        f"verdict {verdict!r} is not one a certificate can carry",
+    )
     need(verdict == "supported" or kinds <= {"exact", "enclosed"}, f"{verdict} on {sorted(kinds)} evidence")
     if verdict == "proved":
-        need(c["domain"] is not None and kinds == {"exact"}, "proved needs a complete finite domain and exact sides")
+        need(
+            c["domain"] is not None and kinds == {"exact"},
+            "proved needs a complete finite domain and exact sides",
+        )
         need(len(seen) == c["domain"]["size"], f"domain of size {c['domain']['size']}, {len(seen)} instances")
     elif c["domain"] is None:
-        need(len(seen) >= LEAST_INSTANCES, f"{len(seen)} distinct instances, at least {LEAST_INSTANCES} needed")
+        need(
+            len(seen) >= LEAST_INSTANCES, f"{len(seen)} distinct instances, at least {LEAST_INSTANCES} needed"
+        )
     need(bool(c["mutants"]), "no mutants")
     for m in c["mutants"]:
         need(m["killed_by"] in ("search", "named"), f"mutant “{m['says']}” survives")

@@ -22,10 +22,11 @@ from typing import Any, Literal
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..arrays import (
     BoolVec,
+    Entries,
     IntVec,
     PairVec,
     Real,
@@ -103,12 +104,12 @@ class MDP:
 
     def __init__(
         self,
-        P: ArrayLike,
-        R: ArrayLike,
+        P: Entries,
+        R: Entries,
         gamma: Real,
         *,
-        mu: ArrayLike | None = None,
-        terminal: Iterable[int] | ArrayLike | None = None,
+        mu: Entries | None = None,
+        terminal: Iterable[int] | Entries | None = None,
         states: Sequence[str] | None = None,
         actions: Sequence[str] | None = None,
     ) -> None:
@@ -149,15 +150,15 @@ class MDP:
     @classmethod
     def from_pairs(
         cls,
-        P: sp.sparray | sp.spmatrix | tuple[ArrayLike, ArrayLike, ArrayLike] | ArrayLike,
-        R: ArrayLike,
+        P: sp.sparray | sp.spmatrix | tuple[Entries, Entries, Entries] | Entries,
+        R: Entries,
         gamma: Real,
         *,
-        pair_state: ArrayLike,
-        pair_action: ArrayLike,
+        pair_state: Entries,
+        pair_action: Entries,
         S: int | None = None,
-        mu: ArrayLike | None = None,
-        terminal: Iterable[int] | ArrayLike | None = None,
+        mu: Entries | None = None,
+        terminal: Iterable[int] | Entries | None = None,
         states: Sequence[str] | None = None,
         actions: Sequence[str] | None = None,
     ) -> MDP:
@@ -187,16 +188,16 @@ class MDP:
             As for `MDP`; also for unsorted or repeated pairs and for states without actions.
         """
         data, indices, indptr, S = _as_csr(P, S)
-        R = np.array(R)
-        exact = number_system(data, R)
+        rewards = np.array(R)
+        exact = number_system(data, rewards)
         data = exact_array(data) if exact else float_array(data)
-        R = exact_array(R) if exact else float_array(R)
+        rewards = exact_array(rewards) if exact else float_array(rewards)
         term = check_terminal(terminal, S)
         ps, pa = np.array(pair_state, dtype=np.int64), np.array(pair_action, dtype=np.int64)
-        data, indices, indptr, R, ps, pa = _insert_terminal_loops(
-            data, indices, indptr, R, ps, pa, term, exact
+        data, indices, indptr, rewards, ps, pa = _insert_terminal_loops(
+            data, indices, indptr, rewards, ps, pa, term, exact
         )
-        check_pairs(ps, pa, R, indptr, indices, S, exact)
+        check_pairs(ps, pa, rewards, indptr, indices, S, exact)
         check_rows((data, indices, indptr), ps, pa, exact)
         ptr = np.searchsorted(ps, np.arange(S + 1)).astype(np.int64)
         self = object.__new__(cls)
@@ -205,14 +206,14 @@ class MDP:
             int(pa.max()) + 1,
             ptr,
             pa,
-            frozen(R),
+            frozen(rewards),
             check_gamma(gamma, exact),
             check_law(mu, S, exact),
             term,
             states,
             actions,
         )
-        check_terminal(term, S, rows=(data, indices, indptr), ps=ps, pa=pa, R=R)
+        check_terminal(term, S, rows=(data, indices, indptr), ps=ps, pa=pa)
         csr = (frozen(data), frozen(indices), frozen(indptr))
         self._set(layout="csr", _rows=None, _csr=csr, R_next=None)
         return self
@@ -378,8 +379,8 @@ class MDP:
         self,
         *,
         gamma: Real | None = None,
-        R: ArrayLike | None = None,
-        mu: ArrayLike | None = None,
+        R: Entries | None = None,
+        mu: Entries | None = None,
     ) -> MDP:
         """A copy with another discount, reward ((S, A) or (N,)) or start law; validated again."""
         out = object.__new__(MDP)
@@ -391,8 +392,14 @@ class MDP:
         if R is not None:
             arr = exact_array(R) if self.is_exact else float_array(R)
             if arr.shape != (self.N,):
-                check_rewards(np.where(self.allowed, arr, 0 * arr) if arr.ndim == 2 and
-                              arr.shape == self.allowed.shape else arr, self.S, self.A, self.is_exact)
+                check_rewards(
+                    np.where(self.allowed, arr, 0 * arr)
+                    if arr.ndim == 2 and arr.shape == self.allowed.shape
+                    else arr,
+                    self.S,
+                    self.A,
+                    self.is_exact,
+                )
                 if arr.ndim != 2:
                     raise InvalidModel(f"R: shape={arr.shape}, replace takes (S, A) or (N,)")
                 arr = arr[self.pair_state, self.pair_action]
@@ -447,8 +454,15 @@ class MDP:
         )
 
     def _repr_html_(self) -> str:
-        rows = [("states", self.S), ("actions", self.A), ("pairs", self.N), ("non-zeros", self.nnz),
-                ("γ", self.gamma), ("layout", self.layout), ("numbers", "rational" if self.is_exact else "float64")]
+        rows = [
+            ("states", self.S),
+            ("actions", self.A),
+            ("pairs", self.N),
+            ("non-zeros", self.nnz),
+            ("γ", self.gamma),
+            ("layout", self.layout),
+            ("numbers", "rational" if self.is_exact else "float64"),
+        ]
         return "<table>" + "".join(f"<tr><th>{k}</th><td>{v}</td></tr>" for k, v in rows) + "</table>"
 
 

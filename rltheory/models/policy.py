@@ -7,9 +7,9 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from ..arrays import StateAction, exact_array, float_array, frozen
+from ..arrays import Entries, StateAction, exact_array, float_array, frozen
 from ..errors import InvalidModel
 
 ROW_TOL = 1e-12
@@ -33,7 +33,7 @@ class Policy:
 
     __slots__ = ("_pi", "A")
 
-    def __init__(self, pi: ArrayLike | Policy, A: int | None = None) -> None:
+    def __init__(self, pi: Entries | Policy, A: int | None = None) -> None:
         if isinstance(pi, Policy):
             self._pi: NDArray[Any] = pi._pi
             self.A: int | None = A if A is not None else pi.A

@@ -81,7 +81,9 @@ def check_rewards(R: NDArray[Any], S: int, A: int, exact: bool) -> None:
         )
 
 
-def check_terminal(terminal: Any, S: int, rows: Any = None, ps: Any = None, pa: Any = None, R: Any = None) -> BoolVec:
+def check_terminal(
+    terminal: Any, S: int, rows: Any = None, ps: Any = None, pa: Any = None, R: Any = None
+) -> BoolVec:
     """(S,) mask from indices or mask; with `rows`, refuse CSR terminal rows that leave."""
     if terminal is None:
         return np.zeros(S, dtype=np.bool_)
@@ -111,26 +113,24 @@ def check_terminal(terminal: Any, S: int, rows: Any = None, ps: Any = None, pa: 
 def check_rows(rows: Any, ps: IntVec, pa: IntVec, exact: bool) -> None:
     """Transition rows (dense (N, S), or CSR triple) are finite, ≥ 0 and sum to one."""
     if isinstance(rows, tuple):
-        data, _, indptr = rows
+        flat, indices, indptr = rows
         owner = np.repeat(np.arange(ps.size), np.diff(indptr))
         if exact:
-            sums = np.array([Fraction(0)] * ps.size, dtype=object)
-            np.add.at(sums, owner, data)
+            sums: NDArray[Any] = np.array([Fraction(0)] * ps.size, dtype=object)
+            np.add.at(sums, owner, flat)
         else:
-            sums = np.bincount(owner, weights=data, minlength=ps.size)
-        flat, entry = data, lambda j: (int(owner[j]), int(rows[1][j]))
+            sums = np.bincount(owner, weights=flat, minlength=ps.size)
     else:
-        flat, sums = rows.reshape(-1), rows.sum(axis=1)
-        width = rows.shape[1]
-        entry = lambda j: (j // width, j % width)  # noqa: E731
+        flat, sums, indices, owner = rows.reshape(-1), rows.sum(axis=1), None, None
+
+    def entry(j: int) -> str:
+        k, t = divmod(j, rows.shape[1]) if owner is None or indices is None else (owner[j], indices[j])
+        return f"P: P[{ps[k]}, {pa[k]}, {t}]={flat[j]}"
+
     if not exact and not np.isfinite(flat).all():
-        j = int(np.argmax(~np.isfinite(flat)))
-        k, t = entry(j)
-        raise InvalidModel(f"P: P[{ps[k]}, {pa[k]}, {t}]={flat[j]}, probabilities must be finite")
+        raise InvalidModel(f"{entry(int(np.argmax(~np.isfinite(flat))))}, probabilities must be finite")
     if (flat < 0).any():
-        j = int(np.argmax(flat < 0))
-        k, t = entry(j)
-        raise InvalidModel(f"P: P[{ps[k]}, {pa[k]}, {t}]={flat[j]}, probabilities must be ≥ 0")
+        raise InvalidModel(f"{entry(int(np.argmax(flat < 0)))}, probabilities must be ≥ 0")
     bad = np.abs(sums - 1) > (0 if exact else ROW_TOL)
     if bad.any():
         k = int(np.argmax(bad))
@@ -140,7 +140,9 @@ def check_rows(rows: Any, ps: IntVec, pa: IntVec, exact: bool) -> None:
         )
 
 
-def check_pairs(ps: IntVec, pa: IntVec, R: NDArray[Any], indptr: IntVec, indices: Any, S: int, exact: bool) -> None:
+def check_pairs(
+    ps: IntVec, pa: IntVec, R: NDArray[Any], indptr: IntVec, indices: Any, S: int, exact: bool
+) -> None:
     """Pairs sorted and unique, every state covered, CSR arrays consistent, rewards finite."""
     N = ps.size
     if N == 0 or pa.shape != ps.shape or R.shape != (N,) or indptr.shape != (N + 1,):
@@ -149,11 +151,15 @@ def check_pairs(ps: IntVec, pa: IntVec, R: NDArray[Any], indptr: IntVec, indices
             "need N ≥ 1 states, actions and rewards and N + 1 row pointers"
         )
     if indptr[0] != 0 or indptr[-1] != indices.size or (np.diff(indptr) < 0).any():
-        raise InvalidModel("from_pairs: indptr must start at 0, never decrease and end at the number of entries")
+        raise InvalidModel(
+            "from_pairs: indptr must start at 0, never decrease and end at the number of entries"
+        )
     if indices.size and (indices.min() < 0 or indices.max() >= S):
         j = int(np.argmax((indices < 0) | (indices >= S)))
         k = int(np.searchsorted(indptr, j, side="right") - 1)
-        raise InvalidModel(f"P: pair (s={ps[k]}, a={pa[k]}) moves to state {indices[j]}, states are 0..{S - 1}")
+        raise InvalidModel(
+            f"P: pair (s={ps[k]}, a={pa[k]}) moves to state {indices[j]}, states are 0..{S - 1}"
+        )
     if ps.min() < 0 or ps.max() >= S or pa.min() < 0:
         k = int(np.argmax((ps < 0) | (ps >= S) | (pa < 0)))
         raise InvalidModel(f"from_pairs: pair {k} is (s={ps[k]}, a={pa[k]}), need 0 ≤ s < {S} and a ≥ 0")

@@ -26,7 +26,9 @@ class Enclosure:
 
     def __post_init__(self) -> None:
         if not self.lower <= self.upper:
-            raise InvalidArgument(f"Enclosure: lower={self.lower}, upper={self.upper}; need lower ≤ upper, no NaN")
+            raise InvalidArgument(
+                f"Enclosure: lower={self.lower}, upper={self.upper}; need lower ≤ upper, no NaN"
+            )
 
     @classmethod
     def exact(cls, x: object) -> Enclosure:
@@ -44,7 +46,9 @@ class Enclosure:
             If the ball is not finite.
         """
         if not x.is_finite():
-            raise InvalidArgument(f"Enclosure.ball: {x} is not finite; raise flint.ctx.prec or check the formula")
+            raise InvalidArgument(
+                f"Enclosure.ball: {x} is not finite; raise flint.ctx.prec or check the formula"
+            )
         return cls(to_fraction(x.lower().fmpq()), to_fraction(x.upper().fmpq()))
 
     @property

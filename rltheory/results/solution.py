@@ -90,7 +90,8 @@ class Solution:
     @property
     def error(self) -> Real:
         """max_s max(upper − V, V − lower): a bound on ‖V − V*‖; zero for exact solutions."""
-        return max((self.upper - self.V).max(), (self.V - self.lower).max())
+        worst: Real = max((self.upper - self.V).max(), (self.V - self.lower).max())
+        return worst
 
     @property
     def Q(self) -> StateAction:
@@ -111,7 +112,9 @@ class Solution:
         lo, hi = (mu * self.lower).sum(), (mu * self.upper).sum()
         if self.mdp.is_exact:
             return Enclosure(lo, hi)
-        slack = 4 * len(mu) * 2.0**-53 * float((mu * np.abs(np.maximum(-self.lower, self.upper))).sum() + 1e-300)
+        slack = (
+            4 * len(mu) * 2.0**-53 * float((mu * np.abs(np.maximum(-self.lower, self.upper))).sum() + 1e-300)
+        )
         return Enclosure(lo - slack, hi + slack)
 
     def raise_if_failed(self) -> Solution:
@@ -149,4 +152,6 @@ class Solution:
             f"<td>{float(self.lower[s]):.10g}</td><td>{float(self.upper[s]):.10g}</td></tr>"
             for s in range(min(len(self.V), 20))
         )
-        return f"<p>{self!r}</p><table><tr><th>s</th><th>V</th><th>lower</th><th>upper</th></tr>{rows}</table>"
+        return (
+            f"<p>{self!r}</p><table><tr><th>s</th><th>V</th><th>lower</th><th>upper</th></tr>{rows}</table>"
+        )

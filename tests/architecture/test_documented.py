@@ -15,7 +15,9 @@ import rltheory
 from .test_imports import modules
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = [m for m in modules("rltheory") if not m.startswith("rltheory.kernels.gpu.") and "__main__" not in m]
+MODULES = [
+    m for m in modules("rltheory") if not m.startswith("rltheory.kernels.gpu.") and "__main__" not in m
+]
 
 
 def undocumented(module: ModuleType | SimpleNamespace) -> list[str]:
@@ -88,6 +90,9 @@ def test_a_wrong_doctest_is_found() -> None:
 
 
 def test_files_are_one_idea() -> None:
-    sizes = {m: len((ROOT / m.replace(".", "/")).with_suffix(".py").read_text().splitlines())
-             for m in modules("rltheory") if (ROOT / m.replace(".", "/")).with_suffix(".py").exists()}  # fmt: skip
+    sizes = {
+        m: len((ROOT / m.replace(".", "/")).with_suffix(".py").read_text().splitlines())
+        for m in modules("rltheory")
+        if (ROOT / m.replace(".", "/")).with_suffix(".py").exists()
+    }
     assert {m: n for m, n in sizes.items() if n > 600} == {}

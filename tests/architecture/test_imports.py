@@ -10,8 +10,24 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-OPTIONAL = ("gymnasium", "pandas", "cupy", "numba_cuda", "dask", "distributed", "mpi4py", "quantecon",
-            "mdptoolbox", "highspy", "nbformat", "nbclient", "IPython", "sphinx", "pytest", "mypy")  # fmt: skip
+OPTIONAL = (
+    "gymnasium",
+    "pandas",
+    "cupy",
+    "numba_cuda",
+    "dask",
+    "distributed",
+    "mpi4py",
+    "quantecon",
+    "mdptoolbox",
+    "highspy",
+    "nbformat",
+    "nbclient",
+    "IPython",
+    "sphinx",
+    "pytest",
+    "mypy",
+)
 HEAVY = ("matplotlib", "cvxpy", "sympy", "cma", "hypothesis", "rich")
 
 LOADED = "import json, sys\n{code}\nprint(json.dumps(sorted({{m.split('.')[0] for m in sys.modules}})))"
@@ -40,15 +56,17 @@ print(json.dumps(failed))
 
 def loaded(code: str, cwd: Path = ROOT) -> set[str]:
     """Top-level packages in `sys.modules` after running `code` in a fresh interpreter."""
-    out = subprocess.run([sys.executable, "-c", LOADED.format(code=code)], cwd=cwd, capture_output=True,
-                         text=True, check=True)  # fmt: skip
+    out = subprocess.run(
+        [sys.executable, "-c", LOADED.format(code=code)], cwd=cwd, capture_output=True, text=True, check=True
+    )
     return set(json.loads(out.stdout))
 
 
 def import_failures(names: list[str], cwd: Path = ROOT) -> dict[str, str]:
     """{module: error} for those of `names` that fail when imported first in a fresh process."""
-    out = subprocess.run([sys.executable, "-c", ALONE, json.dumps(names)], cwd=cwd, capture_output=True,
-                         text=True, check=True)  # fmt: skip
+    out = subprocess.run(
+        [sys.executable, "-c", ALONE, json.dumps(names)], cwd=cwd, capture_output=True, text=True, check=True
+    )
     failed: dict[str, str] = json.loads(out.stdout.splitlines()[-1])
     return failed
 
@@ -79,8 +97,11 @@ def test_an_optional_import_is_found(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(sys, "getdlopenflags"), reason="needs os.fork")
 def test_every_module_is_importable_alone() -> None:
-    names = [m for m in modules("rltheory") + modules("proofs_check")
-             if not m.startswith("rltheory.kernels.gpu.") and not m.endswith("pytest_plugin")]  # fmt: skip
+    names = [
+        m
+        for m in modules("rltheory") + modules("proofs_check")
+        if not m.startswith("rltheory.kernels.gpu.") and not m.endswith("pytest_plugin")
+    ]
     assert len(names) > 10
     assert import_failures(names) == {}
 
