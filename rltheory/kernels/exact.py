@@ -246,7 +246,7 @@ def evaluate_weights(m: RationalPairs, weights: Sequence[Sequence[tuple[int, fmp
     return list((identity(m.S) - P * m.gamma).solve(R).entries())
 
 
-def evaluate_rows(m: RationalPairs, rows: Sequence[int]) -> list[fmpq]:
+def evaluate_rows(m: RationalPairs, rows: Sequence[int] | IntVec) -> list[fmpq]:
     """V^π of the deterministic policy that uses pair `rows[s]` in state s."""
     one = fmpq(1)
     return evaluate_weights(m, [[(int(k), one)] for k in rows])
