@@ -1,6 +1,6 @@
 """Claims: theorems as typed Python, their search, verdicts and certificates."""
 
-from .check import check
+from .check import check, check_erratum
 from .claim import (
     CERTIFIED,
     INCONCLUSIVE,
@@ -22,9 +22,13 @@ from .claim import (
     Verdict,
 )
 from .evidence import Evidence, Outcome, Sample
+from .discover import discover
 from .literal import fingerprint, literal
+from .main import run_module
 from .report import Counterexample, MutantReport, Report
+from .runner import run
 from .source import Paper, Source
+from .worst_case import WorstCase, worst_case
 
 __all__ = [
     "CERTIFIED",
@@ -53,7 +57,13 @@ __all__ = [
     "Source",
     "Tight",
     "Verdict",
+    "WorstCase",
     "check",
+    "check_erratum",
+    "discover",
     "fingerprint",
     "literal",
+    "run",
+    "run_module",
+    "worst_case",
 ]
