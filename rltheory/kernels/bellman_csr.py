@@ -1,0 +1,334 @@
+"""Bellman backups and whole solver loops over CSR pair rows; twin of `bellman_dense`.
+
+Every function starts with the model: data (nnz,) float64, indices (nnz,) uint32, indptr (N+1,)
+uint64, R (N,), gamma, state_ptr (S+1,) uint64.  Row k is Σ_j data[j]·V[indices[j]] over
+j = indptr[k]..indptr[k+1]−1; state s owns pairs state_ptr[s]..state_ptr[s+1]−1.
+
+Loops are flat, indices unsigned, sums have two accumulators and no fast-math: that is what runs at
+memory speed.  A residual sum that is NaN ends a loop: NaN never converges.
+
+Stopping.  With B = TV − V, MacQueen–Porteus: V* lies within γ/(2(1−γ))·sp(B) of the midpoint
+TV + γ/(1−γ)·(min B + max B)/2, so loops end when γ/(1−γ)·sp(B) ≤ 2·tol·max(1, ‖midpoint‖).
+They also end, as STALLED, when sp(B) ≤ noise·(‖midpoint‖ + max|R|): the rounding of a backup.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+MAX_ITER, CONVERGED, STALLED, NOT_FINITE = 0, 1, 2, 3
+"""How a loop ended."""
+
+
+@njit(cache=True)
+def q_values(
+    data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, V: Any, q: Any
+) -> Any:
+    """q = R + γPV over the pairs, into `q` (N,)."""
+    one, two = np.uint64(1), np.uint64(2)
+    j = np.uint64(0)
+    for k in range(R.size):
+        stop = indptr[k + 1]
+        a, b = 0.0, 0.0
+        while j + one < stop:
+            a += data[j] * V[indices[j]]
+            b += data[j + one] * V[indices[j + one]]
+            j += two
+        if j < stop:
+            a += data[j] * V[indices[j]]
+            j += one
+        q[k] = R[k] + gamma * (a + b)
+
+
+@njit(cache=True)
+def backup(
+    data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, V: Any, out: Any, arg: Any
+) -> Any:
+    """out = TV and the first greedy pair of each state; returns (min, max) of TV − V, NaN if either is."""
+    one, two = np.uint64(1), np.uint64(2)
+    lo, hi, check = np.inf, -np.inf, 0.0
+    k, j = np.uint64(0), np.uint64(0)
+    for s in range(V.size):
+        best, pick = -np.inf, k
+        end = state_ptr[s + 1]
+        while k < end:
+            stop = indptr[k + one]
+            a, b = 0.0, 0.0
+            while j + one < stop:
+                a += data[j] * V[indices[j]]
+                b += data[j + one] * V[indices[j + one]]
+                j += two
+            if j < stop:
+                a += data[j] * V[indices[j]]
+                j += one
+            q = R[k] + gamma * (a + b)
+            if q > best:
+                best, pick = q, k
+            k += one
+        d = best - V[s]
+        out[s] = best
+        arg[s] = pick
+        check += 0.0 * d
+        if d < lo:
+            lo = d
+        if d > hi:
+            hi = d
+    return lo + check, hi + check
+
+
+@njit(cache=True)
+def chosen_backup(
+    data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, rows: Any, V: Any, out: Any
+) -> Any:
+    """out = T^πV for the policy that uses pair rows[s] in state s; returns (min, max) of T^πV − V."""
+    one, two = np.uint64(1), np.uint64(2)
+    lo, hi, check = np.inf, -np.inf, 0.0
+    for s in range(V.size):
+        k = np.uint64(rows[s])
+        j, stop = indptr[k], indptr[k + one]
+        a, b = 0.0, 0.0
+        while j + one < stop:
+            a += data[j] * V[indices[j]]
+            b += data[j + one] * V[indices[j + one]]
+            j += two
+        if j < stop:
+            a += data[j] * V[indices[j]]
+        x = R[k] + gamma * (a + b)
+        d = x - V[s]
+        out[s] = x
+        check += 0.0 * d
+        if d < lo:
+            lo = d
+        if d > hi:
+            hi = d
+    return lo + check, hi + check
+
+
+@njit(cache=True)
+def weighted_backup(
+    data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, weights: Any, V: Any, out: Any
+) -> Any:
+    """out = T^πV for π as (N,) weights of the pairs; returns (min, max) of T^πV − V."""
+    one = np.uint64(1)
+    lo, hi, check = np.inf, -np.inf, 0.0
+    k, j = np.uint64(0), np.uint64(0)
+    for s in range(V.size):
+        x = 0.0
+        end = state_ptr[s + 1]
+        while k < end:
+            stop = indptr[k + one]
+            if weights[k] != 0.0:
+                a = 0.0
+                while j < stop:
+                    a += data[j] * V[indices[j]]
+                    j += one
+                x += weights[k] * (R[k] + gamma * a)
+            j = stop
+            k += one
+        d = x - V[s]
+        out[s] = x
+        check += 0.0 * d
+        if d < lo:
+            lo = d
+        if d > hi:
+            hi = d
+    return lo + check, hi + check
+
+
+@njit(cache=True)
+def gauss_seidel(
+    data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, order: Any, V: Any
+) -> Any:
+    """One in-place sweep V(s) ← max_a [R + γPV](s, a) over `order`; returns (min, max) of the changes."""
+    one, two = np.uint64(1), np.uint64(2)
+    lo, hi, check = np.inf, -np.inf, 0.0
+    for i in range(order.size):
+        s = np.uint64(order[i])
+        best = -np.inf
+        k, end = state_ptr[s], state_ptr[s + one]
+        j = indptr[k]
+        while k < end:
+            stop = indptr[k + one]
+            a, b = 0.0, 0.0
+            while j + one < stop:
+                a += data[j] * V[indices[j]]
+                b += data[j + one] * V[indices[j + one]]
+                j += two
+            if j < stop:
+                a += data[j] * V[indices[j]]
+                j += one
+            q = R[k] + gamma * (a + b)
+            if q > best:
+                best = q
+            k += one
+        d = best - V[s]
+        V[s] = best
+        check += 0.0 * d
+        if d < lo:
+            lo = d
+        if d > hi:
+            hi = d
+    return lo + check, hi + check
+
+
+@njit(cache=True)
+def verdict(V: Any, lo: Any, hi: Any, gamma: Any, tol: Any, noise: Any, rmax: Any) -> Any:
+    """Stopping rule of the module for V = T(previous) and residual bounds lo, hi; 0 means go on."""
+    if np.isnan(lo) or np.isnan(hi):
+        return 3
+    shift = gamma / (1.0 - gamma) * 0.5 * (lo + hi)
+    low, high = np.inf, -np.inf
+    for s in range(V.size):
+        v = V[s]
+        low = v if v < low else low
+        high = v if v > high else high
+    norm = max(abs(low + shift), abs(high + shift))
+    if gamma / (1.0 - gamma) * (hi - lo) <= 2.0 * tol * max(1.0, norm):
+        return 1
+    if hi - lo <= noise * (norm + rmax):
+        return 2
+    return 0
+
+
+@njit(cache=True)
+def value_iteration(
+    data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, V: Any, tol: Any,
+    noise: Any, rmax: Any, max_iter: Any, spans: Any,
+) -> Any:  # fmt: skip
+    """Jacobi value iteration in place until the module's stopping rule.
+
+    Parameters
+    ----------
+    V
+        (S,) start; holds T^n V at the end.
+    tol, noise, rmax, max_iter
+        See the module; at most max_iter sweeps.
+    spans
+        (m,) output: sp(B) after each of the first m sweeps.
+
+    Returns
+    -------
+    (how, sweeps, lo, hi), the residual bounds being those of the point before V.
+    """
+    S = V.size
+    old, new = V.copy(), np.empty(S)
+    arg = np.empty(S, np.uint64)
+    how, n = 0, 0
+    lo, hi = -np.inf, np.inf
+    while n < max_iter:
+        lo, hi = backup(data, indices, indptr, R, gamma, state_ptr, old, new, arg)
+        if n < spans.size:
+            spans[n] = hi - lo
+        n += 1
+        old, new = new, old
+        how = verdict(old, lo, hi, gamma, tol, noise, rmax)
+        if how != 0:
+            break
+    V[:] = old
+    return how, n, lo, hi
+
+
+@njit(cache=True)
+def gauss_seidel_iteration(
+    data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, order: Any, V: Any,
+    tol: Any, noise: Any, rmax: Any, max_iter: Any, spans: Any,
+) -> Any:  # fmt: skip
+    """Gauss–Seidel sweeps in place; arguments and result as `value_iteration`, `order` (S,) first.
+
+    After a sweep with changes in [lo, hi] the residual of V lies in γ·[min(lo, 0), max(hi, 0)], so
+    [min(lo, 0), max(hi, 0)] takes the place of [min B, max B]; every 16th sweep B itself is tested.
+    """
+    S = V.size
+    out = np.empty(S)
+    arg = np.empty(S, np.uint64)
+    how, n = 0, 0
+    lo, hi = -np.inf, np.inf
+    while n < max_iter:
+        lo, hi = gauss_seidel(data, indices, indptr, R, gamma, state_ptr, order, V)
+        lo, hi = min(lo, 0.0), max(hi, 0.0)
+        if n < spans.size:
+            spans[n] = hi - lo
+        n += 1
+        how = verdict(V, lo, hi, gamma, tol, noise, rmax)
+        if how == 0 and n % 16 == 0:
+            lo, hi = backup(data, indices, indptr, R, gamma, state_ptr, V, out, arg)
+            how = verdict(out, lo, hi, gamma, tol, noise, rmax)
+            if how != 0:
+                V[:] = out
+        if how != 0:
+            break
+    return how, n, lo, hi
+
+
+@njit(cache=True)
+def modified_policy_iteration(
+    data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, V: Any, tol: Any,
+    noise: Any, rmax: Any, max_iter: Any, sweeps: Any, spans: Any,
+) -> Any:  # fmt: skip
+    """Greedy step, then evaluation sweeps of the greedy policy, until the module's stopping rule.
+
+    Parameters
+    ----------
+    sweeps
+        Evaluation sweeps per step; 0 adapts: sweep until the policy's residual span is a tenth of
+        the step's (a hundredth of the tolerance's if the policy did not change), at most 1000.
+
+    Returns
+    -------
+    (how, steps, lo, hi, evaluation sweeps done).
+    """
+    S = V.size
+    old, new = V.copy(), np.empty(S)
+    arg, last = np.empty(S, np.uint64), np.full(S, R.size, np.uint64)
+    width = np.uint64(0)
+    one = np.uint64(1)
+    for s in range(S):
+        k, longest = state_ptr[s], np.uint64(0)
+        while k < state_ptr[s + 1]:
+            longest = max(longest, indptr[k + one] - indptr[k])
+            k += one
+        width += longest
+    pdata, pidx = np.empty(width), np.empty(width, np.uint32)
+    pptr, prew = np.zeros(S + 1, np.uint64), np.empty(S)
+    rows = np.arange(S + 1).astype(np.uint64)
+    how, n, done = 0, 0, 0
+    lo, hi = -np.inf, np.inf
+    while n < max_iter:
+        lo, hi = backup(data, indices, indptr, R, gamma, state_ptr, old, new, arg)
+        if n < spans.size:
+            spans[n] = hi - lo
+        n += 1
+        old, new = new, old
+        how = verdict(old, lo, hi, gamma, tol, noise, rmax)
+        if how != 0:
+            break
+        same, i = True, np.uint64(0)
+        for s in range(S):
+            k = arg[s]
+            if k != last[s]:
+                same = False
+                last[s] = k
+            j, stop = indptr[k], indptr[k + one]
+            while j < stop:
+                pdata[i] = data[j]
+                pidx[i] = indices[j]
+                i += one
+                j += one
+            pptr[s + 1] = i
+            prew[s] = R[k]
+        goal = 0.1 * (hi - lo)
+        for _ in range(sweeps if sweeps > 0 else 1000):
+            a, b = chosen_backup(pdata, pidx, pptr, prew, gamma, rows, rows, old, new)
+            old, new = new, old
+            done += 1
+            if np.isnan(a) or np.isnan(b):
+                break
+            if sweeps > 0:
+                continue
+            if (b - a <= goal and not same) or verdict(old, a, b, gamma, 0.5 * tol, noise, rmax) != 0:
+                break
+    V[:] = old
+    return how, n, lo, hi, done

@@ -1,0 +1,103 @@
+"""The bridge from a float model to the kernels: which layout, which read-only arrays."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import FloatVec, IntVec, frozen
+from ..kernels import bellman_csr, bellman_dense
+from ..models.mdp import MDP
+
+U = 2.0**-53
+
+
+class PairArrays(NamedTuple):
+    """Kernel module and leading arguments of one model.
+
+    Attributes
+    ----------
+    kernels
+        `bellman_dense` or `bellman_csr`.
+    model
+        (P, R, γ, state_ptr) or (data, indices, indptr, R, γ, state_ptr), read-only.
+    longest
+        Largest number of entries of a row.
+    """
+
+    kernels: ModuleType
+    model: tuple[Any, ...]
+    longest: int
+
+    @property
+    def dense(self) -> bool:
+        """True for dense rows."""
+        return self.kernels is bellman_dense
+
+    @property
+    def R(self) -> FloatVec:
+        """(N,) rewards."""
+        return self.model[-3]  # type: ignore[no-any-return]
+
+    @property
+    def noise(self) -> float:
+        """Residual span below which sweeps only move rounding errors, relative to ‖V‖ + max|R|."""
+        return 0.5 * (self.longest + 8) * U
+
+
+def read_only(x: NDArray[Any]) -> NDArray[Any]:
+    """Contiguous and read-only, so that kernels compile once; a view where possible."""
+    return frozen(np.ascontiguousarray(x).view())
+
+
+def state_pointer(mdp: MDP) -> NDArray[np.uint64]:
+    """(S+1,) first pair of each state, unsigned."""
+    return read_only(mdp.state_ptr).view(np.uint64)
+
+
+def csr_arrays(mdp: MDP) -> tuple[Any, ...]:
+    """(data, indices, indptr, R, γ, state_ptr) of a float model, whatever its layout."""
+    data, indices, indptr = mdp.csr
+    return (
+        read_only(data),
+        read_only(indices).view(np.uint32),
+        read_only(indptr).view(np.uint64),
+        read_only(mdp.R_pairs),
+        float(mdp.gamma),
+        state_pointer(mdp),
+    )
+
+
+def pair_arrays(mdp: MDP) -> PairArrays:
+    """Kernel arrays of a float model: its own layout, but CSR where a large dense P is mostly zero."""
+    if mdp.layout == "dense":
+        rows = mdp.P_pairs
+        if "csr" not in mdp.__dict__ and (rows.size < 4096 or 4 * np.count_nonzero(rows) > rows.size):
+            model = (read_only(rows), read_only(mdp.R_pairs), float(mdp.gamma), state_pointer(mdp))
+            return PairArrays(bellman_dense, model, mdp.S)
+        if rows.size < 4096 or 4 * mdp.csr[0].size > rows.size:
+            model = (read_only(rows), read_only(mdp.R_pairs), float(mdp.gamma), state_pointer(mdp))
+            return PairArrays(bellman_dense, model, mdp.S)
+    return PairArrays(bellman_csr, csr_arrays(mdp), int(np.diff(mdp.csr[2]).max()))
+
+
+def chosen_rows(pairs: PairArrays, rows: IntVec) -> PairArrays:
+    """The one-action model of the policy that uses pair `rows[s]` in state s (exact copies of rows)."""
+    ptr = frozen(np.arange(rows.size + 1).astype(np.uint64))
+    if pairs.dense:
+        P, R, gamma, _ = pairs.model
+        return PairArrays(pairs.kernels, (frozen(P[rows]), frozen(R[rows]), gamma, ptr), pairs.longest)
+    data, indices, indptr, R, gamma, _ = pairs.model
+    start, length = indptr[rows].astype(np.int64), np.diff(indptr.astype(np.int64))[rows]
+    new = np.concatenate([[0], np.cumsum(length)])
+    at = np.arange(new[-1]) + np.repeat(start - new[:-1], length)
+    model = (frozen(data[at]), frozen(indices[at]), frozen(new.astype(np.uint64)), frozen(R[rows]), gamma, ptr)
+    return PairArrays(pairs.kernels, model, int(length.max()))
+
+
+def float_vector(V: Any, S: int) -> FloatVec:
+    """A fresh writable (S,) copy of V in doubles."""
+    return np.array(V, dtype=np.float64).reshape(S)
