@@ -55,21 +55,24 @@ def row(s: Summary) -> list[str]:
 
 
 def totals(reports: Iterable[Report | Summary], *, elapsed: float | None = None) -> str:
-    """One line: claims by verdict, surprises, instances and instances per second.
+    """One line: claims by verdict, surprises, instances, and evaluations of instances per second.
 
-    `elapsed` is the wall-clock time; the sum of the claims' own seconds if not given.
+    Summaries marked "saved" count as claims but not as work done.  `elapsed` is the wall-clock time; the sum of the claims' own seconds if not given.
     """
     rows = summaries(reports)
     found = Counter(str(s["verdict"]) for s in rows)
     kinds = ", ".join(f"{found[v.value]} {v.value}" for v in reversed(Verdict) if found[v.value])
     surprises = sum(not s["as_expected"] for s in rows)
-    time = sum(s["seconds"] for s in rows) if elapsed is None else elapsed
-    work = sum(s["evaluations"] for s in rows)
-    rate = f", {work / time:,.0f} evaluations/s" if time > 0 else ""
+    fresh = [s for s in rows if not s.get("saved")]
+    time = sum(s["seconds"] for s in fresh) if elapsed is None else elapsed
+    work = sum(s["evaluations"] for s in fresh)
+    rate = f" ({work / time:,.0f}/s)" if work and time > 0 else ""
+    saved = f", {len(rows) - len(fresh)} of them saved before" if len(fresh) < len(rows) else ""
     return (
-        f"{count(len(rows), 'claim')}: {kinds or 'none checked'}; "
+        f"{count(len(rows), 'claim')}{saved}: {kinds or 'none checked'}; "
         f"{count(surprises, 'surprise') if surprises else 'no surprise'}; "
-        f"{count(sum(s['instances'] for s in rows), 'instance')}{rate}; {seconds(time)}"
+        f"{count(sum(s['instances'] for s in rows), 'instance')}; "
+        f"{count(work, 'evaluation')}{rate}; {seconds(time)}"
     )
 
 

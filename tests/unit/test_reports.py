@@ -18,17 +18,31 @@ from rltheory.models import MDP, Policy
 from rltheory.reports import grid, html, plot, table, text
 from rltheory.results import Enclosure, Solution, Status
 
-NASTY = "<b>x</b> | *y* & \"z\" `w`\n$V^π$ ≤ 1/(1−γ)"
+NASTY = '<b>x</b> | *y* & "z" `w`\n$V^π$ ≤ 1/(1−γ)'
 
 
 def report(id: str = "p.c", verdict: Verdict = Verdict.CERTIFIED, **change: object) -> Report:
     base = Report(
-        id=id, statement="a ≤ b", source="Author (2020), Theorem 1", verdict=verdict, expect=Verdict.CERTIFIED,
-        scope="100 random instances", instances=100, evaluations=700, evidence=Evidence.EXACT, best_ratio=0.98,
-        least_slack=0.01, worst_instance="MDP(...)", tight_ratio=1.0,
+        id=id,
+        statement="a ≤ b",
+        source="Author (2020), Theorem 1",
+        verdict=verdict,
+        expect=Verdict.CERTIFIED,
+        scope="100 random instances",
+        instances=100,
+        evaluations=700,
+        evidence=Evidence.EXACT,
+        best_ratio=0.98,
+        least_slack=0.01,
+        worst_instance="MDP(...)",
+        tight_ratio=1.0,
         mutants=(MutantReport("γ² for γ", "search", 12, "MDP(...)"), MutantReport("other", "named", 3)),
-        findings=(), counterexample=None, seed=0, n=100, seconds=1.25,
-    )  # fmt: skip
+        findings=(),
+        counterexample=None,
+        seed=0,
+        n=100,
+        seconds=1.25,
+    )
     return dataclasses.replace(base, **change)  # type: ignore[arg-type]
 
 
@@ -68,9 +82,19 @@ def test_tables_name_surprises() -> None:
     reports = [report("p.a"), report("p.b", Verdict.VACUOUS, findings=("the mutant survives",))]
     plain = table.plain(reports, elapsed=2.0)
     assert "VACUOUS (expected certified)" in plain
-    assert "2 claims: 1 certified, 1 vacuous; 1 surprise; 200 instances, 700 evaluations/s; 2.0 s" in plain
+    assert (
+        "2 claims: 1 certified, 1 vacuous; 1 surprise; 200 instances; 1,400 evaluations (700/s); 2.0 s"
+        in plain
+    )
     assert "1+1/2" in plain
     assert table.plain([r.summary() for r in reports], elapsed=2.0) == plain
+
+
+def test_saved_verdicts_are_no_work() -> None:
+    rows = [report("p.a").summary(), report("p.b").summary() | {"saved": True}]
+    line = table.totals(rows, elapsed=1.0)
+    assert line.startswith("2 claims, 1 of them saved before: 2 certified;")
+    assert "700 evaluations (700/s)" in line
 
 
 def test_an_empty_table_is_said_to_be_empty() -> None:
@@ -117,9 +141,15 @@ class Tags(HTMLParser):
 
 def test_the_atlas_is_escaped_and_self_contained(tmp_path: Path) -> None:
     bad = report(
-        f"q.{NASTY}", Verdict.REFUTED, statement=NASTY, source=NASTY, worst_instance=NASTY, findings=(NASTY,),
-        mutants=(MutantReport(NASTY, "", 5),), counterexample=Counterexample(NASTY, NASTY, "1", Evidence.EXACT),
-    )  # fmt: skip
+        f"q.{NASTY}",
+        Verdict.REFUTED,
+        statement=NASTY,
+        source=NASTY,
+        worst_instance=NASTY,
+        findings=(NASTY,),
+        mutants=(MutantReport(NASTY, "", 5),),
+        counterexample=Counterexample(NASTY, NASTY, "1", Evidence.EXACT),
+    )
     page = html.write_atlas(tmp_path / "atlas.html", [report(), bad], title=NASTY).read_text(encoding="utf-8")
     tags = Tags()
     tags.feed(page)
@@ -132,7 +162,9 @@ def test_the_atlas_is_escaped_and_self_contained(tmp_path: Path) -> None:
 
 
 def test_the_atlas_survives_missing_ratios() -> None:
-    page = html.atlas([report(best_ratio=float("nan"), tight_ratio=float("nan"), mutants=(), worst_instance="")])
+    page = html.atlas(
+        [report(best_ratio=float("nan"), tight_ratio=float("nan"), mutants=(), worst_instance="")]
+    )
     assert "no ratio" in page
     assert "nan" not in page
 
@@ -230,8 +262,13 @@ def test_letters_show_a_table_of_actions() -> None:
 # ---- pictures ----------------------------------------------------------------------------
 def test_every_picture_draws(tmp_path: Path) -> None:
     sol = solution(room(3, 4))
-    labelled = MDP(np.full((4, 2, 4), 0.25), np.zeros((4, 2)), 0.5, states=["0,0", "0,1", "1,0", "1,1"],
-                   actions=["-1", "1"])  # fmt: skip
+    labelled = MDP(
+        np.full((4, 2, 4), 0.25),
+        np.zeros((4, 2)),
+        0.5,
+        states=["0,0", "0,1", "1,0", "1,1"],
+        actions=["-1", "1"],
+    )
     pictures = {
         "grid": plot.policy(sol, title="grid"),
         "stochastic": plot.policy(dataclasses.replace(sol, pi=Policy(np.full((12, 4), 0.25)))),
@@ -258,8 +295,11 @@ def test_curves_keep_only_what_a_log_axis_can_show() -> None:
     k = np.arange(5)
     fig = plot.curves(
         [plot.Curve("seen", k, k**2, k**2 - 1, k**2 + 1), plot.Curve("4K", k, 4 * k, kind="bound")],
-        x="K", y="regret", xlog=True, ylog=True,
-    )  # fmt: skip
+        x="K",
+        y="regret",
+        xlog=True,
+        ylog=True,
+    )
     seen, bound = fig.axes[0].get_lines()
     assert seen.get_xdata().tolist() == [1, 2, 3, 4]
     assert bound.get_linestyle() == "--"
