@@ -1,0 +1,151 @@
+"""Models with known answers, scalable families, and the instances that make theorems tight.
+
+`names()` lists them; `describe(name)` is the first line of a model's docstring.
+"""
+
+from __future__ import annotations
+
+from ..random import garnet, random_garnet, random_mdp
+from .chains import chain, combination_lock, deep_sea, layered_dag, multi_scc, river_swim, two_cycle
+from .games import blackjack, gambler, secretary
+from .grids import cliff_walking, frozen_lake, gridworld, gridworld_5x5, maze, taxi
+from .hard import (
+    avi_api_chain,
+    avi_api_errors,
+    feinberg_huang,
+    howard_three_changes,
+    lower_bound_chain,
+    quit_or_go,
+    relay,
+    ring,
+    simple_pi_exponential,
+    singh_yee,
+    singh_yee_values,
+    span_tight,
+    swap_chain,
+    two_absorbing,
+    williams_baird,
+    williams_baird_values,
+)
+from .queues import inventory, queue, tandem_queue
+from .rental import jacks_car_rental
+from .textbook import (
+    disconnected_bandits,
+    howard_taxicab,
+    howard_toymaker,
+    machine_replacement,
+    one_state,
+    puterman_inventory,
+    puterman_inventory_finite,
+    puterman_policies,
+    puterman_two_state,
+    two_state_chain,
+)
+from .tight import (
+    azar_loop,
+    cash_out,
+    coin,
+    countdown,
+    diameter_two_state,
+    leaving_chain,
+    policy_loss_tight,
+    simulation_tight,
+    slow_switch,
+    ssp_improper,
+)
+
+__all__ = [
+    "avi_api_chain",
+    "avi_api_errors",
+    "azar_loop",
+    "blackjack",
+    "cash_out",
+    "chain",
+    "cliff_walking",
+    "coin",
+    "combination_lock",
+    "countdown",
+    "deep_sea",
+    "describe",
+    "diameter_two_state",
+    "disconnected_bandits",
+    "feinberg_huang",
+    "frozen_lake",
+    "gambler",
+    "garnet",
+    "gridworld",
+    "gridworld_5x5",
+    "howard_taxicab",
+    "howard_three_changes",
+    "howard_toymaker",
+    "inventory",
+    "jacks_car_rental",
+    "layered_dag",
+    "leaving_chain",
+    "lower_bound_chain",
+    "machine_replacement",
+    "maze",
+    "multi_scc",
+    "names",
+    "one_state",
+    "policy_loss_tight",
+    "puterman_inventory",
+    "puterman_inventory_finite",
+    "puterman_policies",
+    "puterman_two_state",
+    "queue",
+    "quit_or_go",
+    "random_garnet",
+    "random_mdp",
+    "relay",
+    "ring",
+    "river_swim",
+    "secretary",
+    "simple_pi_exponential",
+    "simulation_tight",
+    "singh_yee",
+    "singh_yee_values",
+    "slow_switch",
+    "span_tight",
+    "ssp_improper",
+    "swap_chain",
+    "tandem_queue",
+    "taxi",
+    "two_absorbing",
+    "two_cycle",
+    "two_state_chain",
+    "williams_baird",
+    "williams_baird_values",
+]
+
+_NOT_MODELS = {"describe", "names", "avi_api_errors", "singh_yee_values", "williams_baird_values"}
+
+
+def names() -> tuple[str, ...]:
+    """Names of all gallery models, sorted."""
+    return tuple(name for name in __all__ if name not in _NOT_MODELS)
+
+
+def describe(name: str) -> str:
+    """The first paragraph of the docstring of a gallery model, on one line.
+
+    Raises
+    ------
+    InvalidArgument
+        If there is no such model; the message names the nearest ones.
+    """
+    return " ".join((globals()[check_name(name)].__doc__ or "").split("\n\n")[0].split())
+
+
+def check_name(name: str) -> str:
+    """`name`, or `InvalidArgument` with the nearest names."""
+    if name in names():
+        return name
+    import difflib
+
+    from ...errors import InvalidArgument
+
+    near = difflib.get_close_matches(name, names(), n=3, cutoff=0.4) or ["river_swim", "frozen_lake"]
+    raise InvalidArgument(
+        f"gallery: no model {name!r}; did you mean {', '.join(near)}? gallery.names() lists all"
+    )
