@@ -57,7 +57,8 @@ def row(s: Summary) -> list[str]:
 def totals(reports: Iterable[Report | Summary], *, elapsed: float | None = None) -> str:
     """One line: claims by verdict, surprises, instances, and evaluations of instances per second.
 
-    Summaries marked "saved" count as claims but not as work done.  `elapsed` is the wall-clock time; the sum of the claims' own seconds if not given.
+    Summaries marked "saved" count as claims but not as work done.  `elapsed` is the wall-clock time, or
+    the sum of the claims' own seconds if not given.
     """
     rows = summaries(reports)
     found = Counter(str(s["verdict"]) for s in rows)

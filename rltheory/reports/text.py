@@ -92,7 +92,7 @@ def seconds(t: float) -> str:
     ('4.2 ms', '1 min 23 s')
     """
     if t < 1:
-        return f"{t * 1e3:.2g} ms"
+        return f"{t * 1e3:.2g} ms" if t < 0.01 else f"{t * 1e3:.0f} ms"
     if t < 60:
         return f"{t:.1f} s"
     minutes, rest = divmod(round(t), 60)
