@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arrays import BoolVec, Real, StateVec, to_fraction
+from ..arrays import BoolVec, IntVec, PairVec, Real, StateAction, StateVec, to_fraction
 from ..errors import InvalidModel
 from .mdp import MDP
 
@@ -130,6 +130,30 @@ class SSP:
     def N(self) -> int:
         """Number of allowed pairs."""
         return self.mdp.N
+
+    @property
+    def gamma(self) -> Real:
+        """1: totals are not discounted."""
+        return to_fraction(1) if self.is_exact else 1.0
+
+    @property
+    def csr(self) -> tuple[PairVec, IntVec, IntVec]:
+        """`(data, indices, indptr)` of the (N, S) pair matrix."""
+        return self.mdp.csr
+
+    @property
+    def R_pairs(self) -> PairVec:
+        """(N,) expected rewards."""
+        return self.mdp.R_pairs
+
+    @property
+    def states(self) -> tuple[str, ...] | None:
+        """Labels of the states."""
+        return self.mdp.states
+
+    def unpair(self, x: PairVec) -> StateAction:
+        """(S, A) table of a (N,) vector over pairs; −inf at pairs that are not allowed."""
+        return self.mdp.unpair(x)
 
     @property
     def terminal(self) -> BoolVec:

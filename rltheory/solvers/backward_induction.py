@@ -15,15 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import FloatVec, IntVec, exact_array, float_array, sup_norm
+from ..arrays import FloatVec, IntVec, sup_norm
 from ..errors import InvalidArgument
 from ..kernels import exact as ex
-from ..kernels.certificate import enclose_backup_csr, enclose_policy_backup_csr
 from ..models.finite_horizon import FiniteHorizonMDP
-from ..models.mdp import MDP
 from ..models.policy import Policy
 from ..results import Status
 from ..results.horizon import HorizonSolution
+from .bounds import backup_pairs, enclose_backup, enclose_policy_backup, pair_weights
 
 TIE = 1e-12
 
@@ -82,8 +81,8 @@ class BackwardInduction:
             near = np.where(q >= best[m.pair_state] - slack, np.arange(m.N), m.N)
             pi[h] = m.pair_action[np.minimum(np.minimum.reduceat(near, m.state_ptr[:-1]), m.N - 1)]
             V[h] = best
-            lower[h], _ = enclose_backup(m, lower[h + 1], model.gamma)
-            _, upper[h] = enclose_backup(m, upper[h + 1], model.gamma)
+            lower[h], _, _ = enclose_backup(m, lower[h + 1], model.gamma)
+            _, upper[h], _ = enclose_backup(m, upper[h + 1], model.gamma)
 
 
 def evaluate_horizon(model: FiniteHorizonMDP, pi: ArrayLike | Policy) -> HorizonSolution:
@@ -118,8 +117,8 @@ def evaluate_horizon(model: FiniteHorizonMDP, pi: ArrayLike | Policy) -> Horizon
             V[h] = np.add.reduceat(w * (m.R_pairs + model.gamma * e), m.state_ptr[:-1])
             continue
         V[h] = np.add.reduceat(w * (m.R_pairs + model.gamma * backup_pairs(m, V[h + 1])), m.state_ptr[:-1])
-        lower[h], _ = enclose_policy_backup(m, w, lower[h + 1], model.gamma)
-        _, upper[h] = enclose_policy_backup(m, w, upper[h + 1], model.gamma)
+        lower[h], _, _ = enclose_policy_backup(m, w, lower[h + 1], model.gamma)
+        _, upper[h], _ = enclose_policy_backup(m, w, upper[h + 1], model.gamma)
     if model.is_exact:
         return HorizonSolution(V, V, V, shown, Status.EXACT, "evaluate", model, H)
     return _float_result(model, V, lower, upper, shown, "evaluate")
@@ -138,61 +137,6 @@ def step_weights(model: FiniteHorizonMDP, pi: ArrayLike | Policy) -> list[NDArra
             f"probabilities, with H={H}, S={S}"
         )
     return [pair_weights(model.stage(h), Policy(arr[h])) for h in range(H)]
-
-
-def pair_weights(mdp: MDP, pi: ArrayLike | Policy) -> NDArray[Any]:
-    """(N,) π(a|s) of the allowed pairs; refused if π puts weight elsewhere."""
-    policy = pi if isinstance(pi, Policy) else Policy(pi)
-    if policy.S != mdp.S:
-        raise InvalidArgument(f"policy: for {policy.S} states, the model has {mdp.S}")
-    width = max(mdp.A, int(policy.actions.max()) + 1) if policy.is_deterministic else None
-    full = policy.matrix(width, exact=False)
-    allowed = np.zeros((mdp.S, max(mdp.A, full.shape[1])), dtype=np.bool_)
-    allowed[:, : mdp.A] = mdp.allowed
-    bad = (full != 0) & ~allowed[:, : full.shape[1]]
-    if bad.any():
-        s, a = (int(i) for i in np.argwhere(bad)[0])
-        raise InvalidArgument(
-            f"policy: pi[{s}, {a}]={full[s, a]}, but action {a} is not allowed in state {s}"
-        )
-    weights = policy.matrix(full.shape[1], exact=mdp.is_exact)
-    inside = mdp.pair_action < full.shape[1]
-    out = np.where(inside, weights[mdp.pair_state, np.where(inside, mdp.pair_action, 0)], 0)
-    return exact_array(out) if mdp.is_exact else float_array(out)
-
-
-def backup_pairs(mdp: MDP, V: FloatVec) -> FloatVec:
-    """(N,) expected next value PV in doubles."""
-    if mdp.layout == "dense":
-        out: FloatVec = mdp.P_pairs @ V
-        return out
-    data, indices, indptr = mdp.csr
-    owner = np.repeat(np.arange(mdp.N), np.diff(indptr))
-    sums: FloatVec = np.bincount(owner, weights=data * V[indices], minlength=mdp.N).astype(np.float64)
-    return sums
-
-
-def enclose_backup(mdp: MDP, V: FloatVec, gamma: float) -> tuple[FloatVec, FloatVec]:
-    """Rigorous (lower, upper) on max_a [R + γPV] for a float V, at the given discount (1 allowed)."""
-    lo, hi = np.empty(mdp.S), np.empty(mdp.S)
-    enclose_backup_csr(*_arrays(mdp), float(gamma), mdp.state_ptr.view(np.uint64), V, lo, hi, True)
-    return lo, hi
-
-
-def enclose_policy_backup(
-    mdp: MDP, weights: FloatVec, V: FloatVec, gamma: float
-) -> tuple[FloatVec, FloatVec]:
-    """Rigorous (lower, upper) on Σ_a π(a|s)[R + γPV] for pair weights π."""
-    lo, hi = np.empty(mdp.S), np.empty(mdp.S)
-    enclose_policy_backup_csr(
-        *_arrays(mdp), float(gamma), mdp.state_ptr.view(np.uint64), weights, V, lo, hi, True
-    )
-    return lo, hi
-
-
-def _arrays(mdp: MDP) -> tuple[FloatVec, IntVec, IntVec, FloatVec]:
-    data, indices, indptr = mdp.csr
-    return data, indices.view(np.uint32), indptr.view(np.uint64), mdp.R_pairs
 
 
 def _float_result(

@@ -1,0 +1,56 @@
+"""Rigorous one-step bounds in doubles at any discount up to and including 1, and pair weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..arrays import FloatVec, float_array
+from ..kernels.certificate import enclose_backup_csr, enclose_policy_backup_csr
+from ..models.mdp import MDP
+from ..models.policy import Policy
+from ..operators._arrays import csr_arrays, numbers, read_only
+from ..operators.policy import as_policy, policy_weights
+
+
+def backup_pairs(mdp: MDP, V: FloatVec) -> FloatVec:
+    """(N,) expected next value PV in doubles (rounded)."""
+    if mdp.layout == "dense":
+        out: FloatVec = mdp.P_pairs @ V
+        return out
+    data, indices, indptr = mdp.csr
+    owner = np.repeat(np.arange(mdp.N), np.diff(indptr))
+    sums: FloatVec = np.bincount(owner, weights=data * V[indices], minlength=mdp.N).astype(np.float64)
+    return sums
+
+
+def enclose_backup(mdp: MDP, V: FloatVec, gamma: float) -> tuple[FloatVec, FloatVec, float]:
+    """(lower, upper, defect): lower ≤ max_a [R + γPV] ≤ upper; defect bounds |Σ_s' P(s'|s,a) − 1|."""
+    lo, hi = np.empty(mdp.S), np.empty(mdp.S)
+    data, indices, indptr, R, _, ptr = csr_arrays(mdp)
+    sums = enclose_backup_csr(data, indices, indptr, R, float(gamma), ptr, np.array(V), lo, hi, True)
+    return lo, hi, _defect(*sums)
+
+
+def enclose_policy_backup(
+    mdp: MDP, weights: FloatVec, V: FloatVec, gamma: float
+) -> tuple[FloatVec, FloatVec, float]:
+    """As `enclose_backup`, for Σ_a π(a|s)[R + γPV] with pair weights π."""
+    lo, hi = np.empty(mdp.S), np.empty(mdp.S)
+    data, indices, indptr, R, _, ptr = csr_arrays(mdp)
+    w = read_only(float_array(weights))
+    sums = enclose_policy_backup_csr(
+        data, indices, indptr, R, float(gamma), ptr, w, np.array(V), lo, hi, True
+    )
+    return lo, hi, _defect(*sums)
+
+
+def pair_weights(mdp: MDP, pi: ArrayLike | Policy) -> NDArray[Any]:
+    """(N,) π(a|s) of the allowed pairs in the model's number system; refused if π leaves them."""
+    return numbers(mdp, policy_weights(mdp, as_policy(mdp, pi)))
+
+
+def _defect(smin: float, smax: float) -> float:
+    return float(np.nextafter(max(1.0 - smin, smax - 1.0, 0.0), np.inf))
