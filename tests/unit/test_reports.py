@@ -68,7 +68,7 @@ def test_numbers_read_well() -> None:
     assert text.decimal(Fraction(1, 8)) == "0.125"
     assert text.count(1, "property") == "1 property"
     assert text.count(2, "property") == "2 properties"
-    assert text.seconds(7265) == "2 h 1 min"
+    assert [text.seconds(t) for t in (1e-5, 0.14, 7265)] == ["0.01 ms", "140 ms", "2 h 1 min"]
 
 
 def test_columns_align() -> None:
