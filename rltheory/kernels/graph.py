@@ -112,3 +112,30 @@ def end_components(
     members = np.unique(owner[alive])
     label[members] = np.unique(labels[members], return_inverse=True)[1]
     return label, alive
+
+
+def almost_sure(
+    indices: IntVec, indptr: IntVec, owner: IntVec, S: int, target: BoolVec
+) -> tuple[BoolVec, BoolVec]:
+    """States from which some policy reaches `target` with probability one, and the pairs it may use.
+
+    Returns
+    -------
+    states
+        (S,) mask, the target included.
+    pairs
+        (N,) pairs of those states all of whose successors are among those states.
+
+    Complexity: O(S·nnz) at worst.
+    """
+    entry_pair = np.repeat(np.arange(owner.size), np.diff(indptr))
+    use = np.ones(owner.size, dtype=np.bool_)
+    while True:
+        level, _ = attractor(indices, indptr, owner, S, target, use)
+        states = level >= 0
+        leaves = np.zeros(owner.size, dtype=np.bool_)
+        leaves[entry_pair[~states[indices]]] = True
+        smaller = use & ~leaves & states[owner]
+        if (smaller == use).all():
+            return states, use
+        use = smaller

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,28 @@ def enclose_policy_backup(
 def pair_weights(mdp: MDP, pi: ArrayLike | Policy) -> NDArray[Any]:
     """(N,) π(a|s) of the allowed pairs in the model's number system; refused if π leaves them."""
     return numbers(mdp, policy_weights(mdp, as_policy(mdp, pi)))
+
+
+def stochastic(mdp: MDP) -> MDP:
+    """`mdp` with every row divided by its sum, if exact and some sum is not one; else `mdp` itself."""
+    if not mdp.is_exact:
+        return mdp
+    data, indices, indptr = mdp.csr
+    owner = np.repeat(np.arange(mdp.N), np.diff(indptr))
+    sums = np.array([Fraction(0)] * mdp.N, dtype=object)
+    np.add.at(sums, owner, data)
+    if (sums == 1).all():
+        return mdp
+    return MDP.from_pairs(
+        (data / sums[owner], indices, indptr),
+        mdp.R_pairs,
+        mdp.gamma,
+        pair_state=mdp.pair_state,
+        pair_action=mdp.pair_action,
+        S=mdp.S,
+        mu=mdp.mu / mdp.mu.sum(),
+        terminal=mdp.terminal,
+    )
 
 
 def _defect(smin: float, smax: float) -> float:
