@@ -24,9 +24,7 @@ MAX_ITER, CONVERGED, STALLED, NOT_FINITE = 0, 1, 2, 3
 
 
 @njit(cache=True)
-def q_values(
-    data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, V: Any, q: Any
-) -> Any:
+def q_values(data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, V: Any, q: Any) -> Any:
     """q = R + γPV over the pairs, into `q` (N,)."""
     one, two = np.uint64(1), np.uint64(2)
     j = np.uint64(0)

@@ -93,9 +93,7 @@ def chosen_backup(P: Any, R: Any, gamma: Any, state_ptr: Any, rows: Any, V: Any,
 
 
 @njit(cache=True)
-def weighted_backup(
-    P: Any, R: Any, gamma: Any, state_ptr: Any, weights: Any, V: Any, out: Any
-) -> Any:
+def weighted_backup(P: Any, R: Any, gamma: Any, state_ptr: Any, weights: Any, V: Any, out: Any) -> Any:
     """out = T^πV for π as (N,) weights of the pairs; returns (min, max) of T^πV − V."""
     q = np.empty(R.size)
     q_values(P, R, gamma, state_ptr, V, q)

@@ -111,14 +111,14 @@ def enclose_backup_csr(
     one = np.uint64(1)
     unit = 2.0**-53 * (1 + 2.0**-9) if with_rounding else 0.0
     eta = 5e-324 if with_rounding else 0.0
-    smin, smax, longest = np.inf, 0.0, 0
+    smin, smax, longest = np.inf, 0.0, 0.0
     k, j = np.uint64(0), np.uint64(0)
     for s in range(V.size):
         low, high = -np.inf, -np.inf
         end = state_ptr[s + 1]
         while k < end:
             stop = indptr[k + one]
-            n = np.int64(stop) - np.int64(j) + 4
+            n = np.float64(stop - j) + 4.0
             dot, mass, total = 0.0, 0.0, 0.0
             while j < stop:
                 p = data[j]
@@ -157,10 +157,10 @@ def enclose_policy_backup_csr(
     one = np.uint64(1)
     unit = 2.0**-53 * (1 + 2.0**-9) if with_rounding else 0.0
     eta = 5e-324 if with_rounding else 0.0
-    smin, smax, longest = np.inf, 0.0, 0
+    smin, smax, longest = np.inf, 0.0, 0.0
     k, j = np.uint64(0), np.uint64(0)
     for s in range(V.size):
-        q, mass, total, n = 0.0, 0.0, 0.0, 0
+        q, mass, total, n = 0.0, 0.0, 0.0, 0.0
         end = state_ptr[s + 1]
         while k < end:
             stop = indptr[k + one]
@@ -169,7 +169,7 @@ def enclose_policy_backup_csr(
                 j = stop
                 k += one
                 continue
-            n += np.int64(stop) - np.int64(j) + 8
+            n += np.float64(stop - j) + 8.0
             d, m, t = 0.0, 0.0, 0.0
             while j < stop:
                 p = data[j]

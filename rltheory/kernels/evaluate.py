@@ -72,7 +72,7 @@ def little_fill(P: sp.csr_array) -> bool:
     place[perm] = np.arange(S)
     rows = np.repeat(np.arange(S), np.diff(P.indptr))
     band = int(np.abs(place[rows] - place[P.indices]).max()) if P.nnz else 0
-    return band * band <= 9 * S and S * band <= 10**8
+    return bool(band * band <= 9 * S and S * band <= 10**8)
 
 
 def _dense_factor(P: NDArray[Any], gamma: float) -> Callable[[FloatVec], FloatVec]:
@@ -103,7 +103,8 @@ def _direct(P: Any, b: FloatVec, gamma: float, solve: Callable[[FloatVec], Float
 
 def _good(P: Any, b: FloatVec, gamma: float, x: FloatVec) -> bool:
     scale = float(np.abs(b).max() + np.abs(x).max())
-    return bool(np.abs(b - x + gamma * (P @ x)).max() <= GOOD * scale)
+    worst = float(np.abs(b - x + gamma * (P @ x)).max())
+    return worst <= GOOD * scale
 
 
 def _krylov(P: Any, b: FloatVec, gamma: float) -> FloatVec:

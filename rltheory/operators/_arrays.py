@@ -6,9 +6,9 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import FloatVec, IntVec, frozen
+from ..arrays import FloatVec, IntVec, exact_array, float_array, frozen
 from ..kernels import bellman_csr, bellman_dense
 from ..models.mdp import MDP
 
@@ -46,6 +46,11 @@ class PairArrays(NamedTuple):
     def noise(self) -> float:
         """Residual span below which sweeps only move rounding errors, relative to ‖V‖ + max|R|."""
         return 0.5 * (self.longest + 8) * U
+
+
+def numbers(mdp: MDP, x: ArrayLike) -> NDArray[Any]:
+    """`x` as a fresh array in the model's number system."""
+    return exact_array(x) if mdp.is_exact else float_array(x)
 
 
 def read_only(x: NDArray[Any]) -> NDArray[Any]:
@@ -86,7 +91,12 @@ def pair_arrays(mdp: MDP) -> PairArrays:
 
 def chosen_rows(pairs: PairArrays, rows: IntVec) -> PairArrays:
     """The one-action model of the policy that uses pair `rows[s]` in state s (exact copies of rows)."""
-    ptr = frozen(np.arange(rows.size + 1).astype(np.uint64))
+    return some_pairs(pairs, rows, np.arange(rows.size + 1))
+
+
+def some_pairs(pairs: PairArrays, rows: IntVec, state_ptr: IntVec) -> PairArrays:
+    """The model with pairs `rows` only, those of state s at `rows[state_ptr[s]:state_ptr[s+1]]`."""
+    ptr = frozen(state_ptr.astype(np.uint64))
     if pairs.dense:
         P, R, gamma, _ = pairs.model
         return PairArrays(pairs.kernels, (frozen(P[rows]), frozen(R[rows]), gamma, ptr), pairs.longest)
@@ -94,8 +104,8 @@ def chosen_rows(pairs: PairArrays, rows: IntVec) -> PairArrays:
     start, length = indptr[rows].astype(np.int64), np.diff(indptr.astype(np.int64))[rows]
     new = np.concatenate([[0], np.cumsum(length)])
     at = np.arange(new[-1]) + np.repeat(start - new[:-1], length)
-    model = (frozen(data[at]), frozen(indices[at]), frozen(new.astype(np.uint64)), frozen(R[rows]), gamma, ptr)
-    return PairArrays(pairs.kernels, model, int(length.max()))
+    cut = (frozen(data[at]), frozen(indices[at]), frozen(new.astype(np.uint64)))
+    return PairArrays(pairs.kernels, (*cut, frozen(R[rows]), gamma, ptr), int(length.max()))
 
 
 def float_vector(V: Any, S: int) -> FloatVec:

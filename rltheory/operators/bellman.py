@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arrays import PairVec, StateAction, StateVec, exact_array, float_array, sup_norm
+from ..arrays import PairVec, StateAction, StateVec, float_array, sup_norm
 from ..errors import InvalidArgument
 from ..kernels import exact as rational
 from ..models.mdp import MDP
 from ..models.policy import Policy
-from ._arrays import pair_arrays, read_only
+from ._arrays import numbers, pair_arrays, read_only
 from .policy import as_policy, pair_entries, policy_rows, policy_weights, rows_policy
 
 TIE = 1e-12
@@ -36,7 +36,7 @@ def state_vector(mdp: MDP, V: ArrayLike) -> StateVec:
     arr = np.asarray(V)
     if arr.shape != (mdp.S,):
         raise InvalidArgument(f"V: shape={arr.shape}, must be ({mdp.S},), one value a state")
-    return exact_array(arr) if mdp.is_exact else float_array(arr)
+    return numbers(mdp, arr)
 
 
 def q_pairs(mdp: MDP, V: ArrayLike) -> PairVec:
@@ -107,7 +107,8 @@ def bellman(mdp: MDP, pi: Policy | ArrayLike | None = None) -> Callable[[ArrayLi
             q = rational.q_pairs(m, rational.to_fmpq_list(state_vector(mdp, V)))
             if entries is None:
                 return rational.from_fmpq_list(rational.maximise(m.state_ptr, q)[0])
-            return rational.from_fmpq_list(sum((w * q[k] for k, w in row), rational.to_fmpq(0)) for row in entries)
+            zero = rational.to_fmpq(0)
+            return rational.from_fmpq_list(sum((w * q[k] for k, w in row), zero) for row in entries)
 
         return exact_map
 
@@ -160,6 +161,8 @@ def greedy(mdp: MDP, V: ArrayLike, keep: Policy | None = None) -> Policy:
     V = state_vector(mdp, V)
     q = q_pairs(mdp, V)
     start = mdp.state_ptr[:-1]
+    if not mdp.is_exact:
+        q = np.where(np.isnan(q), -np.inf, q)
     best = np.maximum.reduceat(q, start)
     slack = 0 if mdp.is_exact else TIE * max(1.0, float(sup_norm(V)))
     ok = np.flatnonzero(q >= best[mdp.pair_state] - slack)

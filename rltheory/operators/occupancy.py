@@ -6,11 +6,11 @@ occupancy is (1−γ)d, a probability law.  d(s, a) = d(s)π(a|s).
 
 from __future__ import annotations
 
-from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ..arrays import StateAction, StateVec, exact_array, float_array
 from ..kernels.evaluate import solve_discounted
@@ -18,6 +18,7 @@ from ..kernels.exact import solve_linear
 from ..models.mdp import MDP
 from ..models.policy import Policy
 from ..models.validate import check_law
+from ._arrays import numbers
 from .policy import as_policy, policy_weights, transition_matrix
 
 
@@ -51,6 +52,7 @@ def occupancy(
     """
     pi = as_policy(mdp, pi)
     law = mdp.mu if mu is None else check_law(mu, mdp.S, mdp.is_exact)
+    d: NDArray[Any]
     if mdp.is_exact:
         P = transition_matrix(mdp, pi.exact())
         eye = exact_array(np.eye(mdp.S, dtype=np.int64))
@@ -65,12 +67,9 @@ def state_action_occupancy(
 ) -> StateAction:
     """d(s, a) = d(s) π(a|s); (S, A), zero where a is not allowed.  Arguments as for `occupancy`."""
     pi = as_policy(mdp, pi)
-    d = occupancy(mdp, pi, mu, normalised=normalised)
-    w = policy_weights(mdp, pi)
-    w = exact_array(w) if mdp.is_exact else float_array(w)
-    out = np.zeros((mdp.S, mdp.A), dtype=d.dtype)
-    if mdp.is_exact:
-        out[:] = Fraction(0)
+    d: NDArray[Any] = occupancy(mdp, pi, mu, normalised=normalised)
+    w = numbers(mdp, policy_weights(mdp, pi))
+    out = numbers(mdp, np.zeros((mdp.S, mdp.A), dtype=np.int64))
     out[mdp.pair_state, mdp.pair_action] = d[mdp.pair_state] * w
     return out
 

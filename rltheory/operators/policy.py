@@ -13,11 +13,12 @@ import scipy.sparse as sp
 from flint import fmpq
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import IntVec, PairVec, StateVec, exact_array, float_array, frozen
+from ..arrays import IntVec, PairVec, StateVec, frozen
 from ..errors import InvalidArgument
 from ..kernels.exact import to_fmpq
 from ..models.mdp import MDP
 from ..models.policy import Policy
+from ._arrays import numbers
 
 
 def as_policy(mdp: MDP, pi: Policy | ArrayLike) -> Policy:
@@ -62,7 +63,8 @@ def policy_rows(mdp: MDP, pi: Policy) -> IntVec:
     if bad.any():
         s = int(np.argmax(bad))
         raise InvalidArgument(
-            f"policy: pi[{s}]={acts[s]}, but that action is not allowed in state {s}; allowed are {_allowed(mdp, s)}"
+            f"policy: pi[{s}]={acts[s]}, but that action is not allowed in state {s}; "
+            f"allowed are {_allowed(mdp, s)}"
         )
     return rows
 
@@ -95,10 +97,14 @@ def rows_policy(mdp: MDP, rows: ArrayLike) -> Policy:
 
 
 @overload
-def transition_matrix(mdp: MDP, pi: Policy | ArrayLike, *, sparse: Literal[False] = False) -> NDArray[Any]: ...
+def transition_matrix(
+    mdp: MDP, pi: Policy | ArrayLike, *, sparse: Literal[False] = False
+) -> NDArray[Any]: ...
 @overload
 def transition_matrix(mdp: MDP, pi: Policy | ArrayLike, *, sparse: Literal[True]) -> sp.csr_array: ...
-def transition_matrix(mdp: MDP, pi: Policy | ArrayLike, *, sparse: bool = False) -> NDArray[Any] | sp.csr_array:
+def transition_matrix(
+    mdp: MDP, pi: Policy | ArrayLike, *, sparse: bool = False
+) -> NDArray[Any] | sp.csr_array:
     """P_π(s, t) = Σ_a π(a|s) P(t|s, a).
 
     Parameters
@@ -119,19 +125,19 @@ def transition_matrix(mdp: MDP, pi: Policy | ArrayLike, *, sparse: bool = False)
     if mdp.is_exact:
         if sparse:
             raise InvalidArgument("transition_matrix: sparse=True with an exact model; use sparse=False")
-        w = exact_array(policy_weights(mdp, pi))
+        w = numbers(mdp, policy_weights(mdp, pi))
         return _sum_by_state(mdp, w[:, None] * mdp.P_pairs)
     if not sparse and mdp.layout == "dense":
         if pi.is_deterministic:
             return mdp.P_pairs[policy_rows(mdp, pi)]
-        w = float_array(policy_weights(mdp, pi))
+        w = numbers(mdp, policy_weights(mdp, pi))
         return _sum_by_state(mdp, w[:, None] * mdp.P_pairs)
     data, indices, indptr = mdp.csr
     P = sp.csr_array((data, indices, indptr), shape=(mdp.N, mdp.S))
     if pi.is_deterministic:
         out = P[policy_rows(mdp, pi)]
     else:
-        w = float_array(policy_weights(mdp, pi))
+        w = numbers(mdp, policy_weights(mdp, pi))
         out = sp.csr_array((w, np.arange(mdp.N), mdp.state_ptr), shape=(mdp.S, mdp.N)) @ P
     return sp.csr_array(out) if sparse else out.toarray()
 
@@ -141,8 +147,7 @@ def reward_vector(mdp: MDP, pi: Policy | ArrayLike) -> StateVec:
     pi = as_policy(mdp, pi)
     if pi.is_deterministic:
         return frozen(mdp.R_pairs[policy_rows(mdp, pi)])
-    w = policy_weights(mdp, pi)
-    w = exact_array(w) if mdp.is_exact else float_array(w)
+    w = numbers(mdp, policy_weights(mdp, pi))
     return frozen(_sum_by_state(mdp, w * mdp.R_pairs))
 
 

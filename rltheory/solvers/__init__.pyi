@@ -1,12 +1,14 @@
 from .anchored import AnchoredValueIteration as AnchoredValueIteration
 from .average_reward import AverageReward as AverageReward
 from .backward_induction import BackwardInduction as BackwardInduction
+from .batched import BatchSolution as BatchSolution
+from .batched import evaluate_batch as evaluate_batch
 from .batched import solve_batch as solve_batch
 from .evaluation import advantage as advantage
 from .evaluation import evaluate as evaluate
 from .linear_program import LinearProgram as LinearProgram
 from .modified_policy_iteration import ModifiedPolicyIteration as ModifiedPolicyIteration
 from .policy_iteration import PolicyIteration as PolicyIteration
-from .solve import solve as solve
+from .portfolio import solve as solve
 from .ssp import SSPSolver as SSPSolver
 from .value_iteration import ValueIteration as ValueIteration

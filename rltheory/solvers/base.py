@@ -8,7 +8,8 @@ counted (`kernels.certificate`), not from the iteration; so SOLVED is never a ma
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -21,6 +22,7 @@ from ..arrays import FloatVec, StateVec, float_array, frozen, sup_norm
 from ..errors import InvalidArgument
 from ..kernels import certificate
 from ..kernels import exact as rational
+from ..kernels.bellman_csr import CONVERGED, MAX_ITER, STALLED
 from ..models.mdp import MDP
 from ..models.policy import Policy
 from ..operators._arrays import PairArrays, chosen_rows, csr_arrays, float_vector, pair_arrays, read_only
@@ -33,6 +35,8 @@ T_co = TypeVar("T_co", covariant=True)
 
 TOL = 1e-8
 """Default accuracy, relative to max(1, ‖V‖)."""
+SPANS = 100_000
+"""Residual spans kept of a run."""
 
 
 class Solver(Protocol[M_contra, T_co]):
@@ -58,7 +62,9 @@ class Bounds(NamedTuple):
 def check_tol(tol: object) -> float:
     """`tol` as a positive float; raises `InvalidArgument` otherwise."""
     if not isinstance(tol, (int, float, Fraction)) or not 0 < tol < math.inf:
-        raise InvalidArgument(f"tol={tol!r}, must be a positive number: the error allowed, relative to max(1, ‖V‖)")
+        raise InvalidArgument(
+            f"tol={tol!r}, must be a positive number: the error allowed, relative to max(1, ‖V‖)"
+        )
     return float(tol)
 
 
@@ -100,7 +106,7 @@ def optimal_bounds(mdp: MDP, V: ArrayLike, *, with_rounding: bool = True) -> Bou
     """
     if mdp.is_exact:
         return _exact_bounds(mdp, state_vector(mdp, V), None)
-    return _float_bounds(mdp, pair_arrays(mdp), float_vector(V, mdp.S), with_rounding)
+    return float_bounds(mdp, pair_arrays(mdp), float_vector(V, mdp.S), with_rounding)
 
 
 def policy_bounds(mdp: MDP, pi: Policy, V: ArrayLike, *, with_rounding: bool = True) -> Bounds:
@@ -113,7 +119,7 @@ def policy_bounds(mdp: MDP, pi: Policy, V: ArrayLike, *, with_rounding: bool = T
         return _exact_bounds(mdp, state_vector(mdp, V), pi.exact())
     V = float_vector(V, mdp.S)
     if pi.is_deterministic:
-        return _float_bounds(mdp, chosen_rows(pair_arrays(mdp), policy_rows(mdp, pi)), V, with_rounding)
+        return float_bounds(mdp, chosen_rows(pair_arrays(mdp), policy_rows(mdp, pi)), V, with_rounding)
     exact_weights = policy_weights(mdp, pi)
     weights = float_array(exact_weights)
     if exact_weights.dtype == object and ((weights < 1e-300) & (exact_weights != 0)).any():
@@ -128,7 +134,8 @@ def policy_bounds(mdp: MDP, pi: Policy, V: ArrayLike, *, with_rounding: bool = T
     )
 
 
-def _float_bounds(mdp: MDP, pairs: PairArrays, V: FloatVec, with_rounding: bool) -> Bounds:
+def float_bounds(mdp: MDP, pairs: PairArrays, V: FloatVec, with_rounding: bool = True) -> Bounds:
+    """Bounds on the fixed point of the pairs given, which may be a subset of those of `mdp`."""
     lo, hi = np.empty(mdp.S), np.empty(mdp.S)
     enclose = certificate.enclose_backup_dense if pairs.dense else certificate.enclose_backup_csr
     smin, smax = enclose(*pairs.model, V, lo, hi, with_rounding)
@@ -158,9 +165,7 @@ def _exact_bounds(mdp: MDP, V: StateVec, pi: Policy | None) -> Bounds:
     high, low = max(t - x for t, x in zip(tv, v)), min(t - x for t, x in zip(tv, v))
     add = high * alpha / (1 - alpha) if high >= 0 else high * beta / (1 - beta)
     sub = low * alpha / (1 - alpha) if low <= 0 else low * beta / (1 - beta)
-    ends = [
-        [zero if done else t + c for t, done in zip(tv, mdp.terminal.tolist())] for c in (sub, add)
-    ]
+    ends = [[zero if done else t + c for t, done in zip(tv, mdp.terminal.tolist())] for c in (sub, add)]
     return Bounds(*(rational.from_fmpq_list(e) for e in ends))
 
 
@@ -219,6 +224,8 @@ def certified(
     """
     bounds = policy_bounds(mdp, pi, V) if evaluated and pi is not None else optimal_bounds(mdp, V)
     V = state_vector(mdp, V)
+    if pi is None and not np.isfinite(float_array(V)).all():
+        pi = greedy(mdp, np.zeros(mdp.S))
     if bounds.finite:
         if midpoint:
             V = bounds.lower + (bounds.upper - bounds.lower) / 2
@@ -234,7 +241,8 @@ def certified(
             V = np.maximum(V, bounds.lower)
     error = error_bound(V, bounds)
     if not bounds.finite or not error < math.inf:
-        status = Status.MAX_ITER if max_iter_reached and bool(np.isfinite(float_array(V)).all()) else Status.FAILED
+        usable = max_iter_reached and bool(np.isfinite(float_array(V)).all())
+        status = Status.MAX_ITER if usable else Status.FAILED
     elif mdp.is_exact and error == 0:
         status = Status.EXACT
     elif error <= tol * max(1, sup_norm(V)):
@@ -256,3 +264,53 @@ def certified(
         trace=tuple(trace),
         info=MappingProxyType(extra),
     )
+
+
+def with_info(sol: Solution, **extra: Any) -> Solution:
+    """`sol` with more entries in `info`."""
+    return replace(sol, info=MappingProxyType({**sol.info, **extra}))
+
+
+Loop = Callable[[PairArrays, FloatVec, float, int, FloatVec], tuple[int, int, float, float, int]]
+"""(pairs, V in place, tol, max_iter, spans out) → (how, steps, lo, hi, extra sweeps)."""
+
+
+def sweep_to_tolerance(
+    mdp: MDP, pairs: PairArrays, loop: Loop, V: FloatVec, name: str, tol: float, max_iter: int, done: int = 0
+) -> Solution:
+    """Run a kernel loop until the certificate meets `tol`, tightening its own rule where rounding ate it.
+
+    `done` sweeps were made before; `max_iter` counts those of this call.
+    """
+    spans = np.empty(min(max_iter, SPANS))
+    total, extra, goal = 0, 0, tol
+    while True:
+        how, n, lo, hi, more = loop(pairs, V, goal, max_iter - total, spans[total:])
+        total, extra = total + n, extra + more
+        point = V
+        if how in (CONVERGED, STALLED):
+            shift = float(mdp.gamma) / (1.0 - float(mdp.gamma)) * 0.5 * (lo + hi)
+            point = V + shift
+        sol = certified(
+            mdp,
+            point,
+            solver=name,
+            tol=tol,
+            midpoint=True,
+            max_iter_reached=how == MAX_ITER,
+            iterations=done + total,
+            backups=done + total + extra,
+            evaluations=extra,
+            residuals=spans[:total].tolist(),
+        )
+        if sol.status.ok or how != CONVERGED or total >= max_iter or goal < tol / 64:
+            return sol
+        goal /= 4
+
+
+def exact_stop(gamma: fmpq, V: Sequence[fmpq], lo: fmpq, hi: fmpq, tol: float) -> bool:
+    """γ/(1−γ)·(hi − lo) ≤ 2·tol·max(1, ‖midpoint‖), in rationals."""
+    factor = gamma / (1 - gamma)
+    shift = factor * (lo + hi) / 2
+    norm = max(abs(max(V) + shift), abs(min(V) + shift), fmpq(1))
+    return bool(factor * (hi - lo) <= 2 * rational.to_fmpq(tol) * norm)

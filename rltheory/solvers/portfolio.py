@@ -1,0 +1,115 @@
+"""`solve`: run a solver, or choose one and say why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, TypeVar, overload
+
+from ..errors import InvalidArgument
+from ..models.finite_horizon import FiniteHorizonMDP
+from ..models.mdp import MDP
+from ..models.ssp import SSP
+from ..results.solution import Solution
+from .base import TOL, Solver
+from .modified_policy_iteration import ModifiedPolicyIteration
+from .policy_iteration import PolicyIteration
+
+M = TypeVar("M")
+T = TypeVar("T")
+
+SMALL = 500
+"""Policy iteration is the default up to this many states."""
+
+
+@overload
+def solve(model: MDP, solver: None = None, *, throw: bool = True) -> Solution: ...
+@overload
+def solve(model: M, solver: Solver[M, T], *, throw: bool = True) -> T: ...
+@overload
+def solve(model: Any, solver: None = None, *, throw: bool = True) -> Any: ...
+def solve(model: Any, solver: Any = None, *, throw: bool = True) -> Any:
+    """V* of a model, between rigorous bounds.
+
+    Parameters
+    ----------
+    model
+        `MDP` in either number system, `FiniteHorizonMDP` or `SSP`.
+    solver
+        A solver such as `ValueIteration()`; if None one is chosen from the model's type and size,
+        `Solution.reason` saying why.
+    throw
+        True raises when the accuracy asked for was not certified; False returns the result, whose
+        `status` names the remedy.
+
+    Returns
+    -------
+    Solution
+        lower ≤ V* ≤ upper, a policy, and `error` ≤ tol·max(1, ‖V‖) (1e-8 by default; 0 for exact
+        models).  Other solvers and models return their own frozen result.
+
+    Raises
+    ------
+    NotConverged
+        If `throw` and the status is not SOLVED or EXACT; the message carries the error reached and
+        the remedy.
+    InvalidArgument
+        If the model or solver is of a type `solve` does not know.
+
+    Complexity: that of the solver.
+
+    Examples
+    --------
+    >>> from rltheory import MDP
+    >>> solve(MDP([[[1.0]]], [[1.0]], gamma=0.5)).V
+    array([2.])
+    """
+    if solver is None:
+        result = _chosen(model)
+    elif not hasattr(solver, "run"):
+        raise InvalidArgument(f"solver={solver!r}, must have a method run(model), such as ValueIteration()")
+    else:
+        result = solver.run(model)
+    if throw and hasattr(result, "raise_if_failed"):
+        result.raise_if_failed()
+    return result
+
+
+def _chosen(model: Any) -> Any:
+    if isinstance(model, FiniteHorizonMDP):
+        from .backward_induction import BackwardInduction
+
+        return _because(
+            BackwardInduction().run(model), "finite horizon: backward induction is exact in H steps"
+        )
+    if isinstance(model, SSP):
+        from .ssp import SSPSolver
+
+        return _because(
+            SSPSolver().run(model), "stochastic shortest path: undiscounted, needs proper policies"
+        )
+    if not isinstance(model, MDP):
+        raise InvalidArgument(
+            f"model of type {type(model).__name__}, must be an MDP, FiniteHorizonMDP or SSP; "
+            "build one with MDP(P, R, gamma)"
+        )
+    if model.is_exact:
+        return _because(
+            PolicyIteration(keep_trace=False).run(model), "rational model: policy iteration ends exactly"
+        )
+    if model.S <= SMALL:
+        return _because(
+            PolicyIteration(keep_trace=False, tol=TOL).run(model),
+            f"S = {model.S} ≤ {SMALL}: a few linear solves, whatever γ is",
+        )
+    first = ModifiedPolicyIteration(tol=TOL).run(model)
+    why = f"S = {model.S} > {SMALL}: modified policy iteration touches P a few times"
+    if first.status.ok:
+        return _because(first, why)
+    second = PolicyIteration(keep_trace=False, tol=TOL).run(model)
+    if second.status.ok or second.error < first.error:
+        return _because(second, f"{why}; it ended {first.status.name}, so policy iteration took over")
+    return _because(first, f"{why}; policy iteration did no better")
+
+
+def _because(result: Any, reason: str) -> Any:
+    return replace(result, reason=reason) if hasattr(result, "reason") else result
