@@ -32,9 +32,19 @@ class TwoModels:
     pi: rl.Policy
 
     @cached_property
+    def true(self) -> rl.Solution:
+        """V_M^π."""
+        return rl.evaluate(self.M, self.pi)
+
+    @cached_property
+    def believed(self) -> rl.Solution:
+        """V_M̂^π."""
+        return rl.evaluate(self.M_hat, self.pi)
+
+    @cached_property
     def gap(self) -> Any:
         """‖V_M^π − V_M̂^π‖∞."""
-        return rl.sup_norm(rl.evaluate(self.M, self.pi).V - rl.evaluate(self.M_hat, self.pi).V)
+        return rl.sup_norm(self.true.V - self.believed.V)
 
     @cached_property
     def tv(self) -> Any:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import rltheory as rl
 from rltheory.arrays import StateVec, span, sup_norm
-from rltheory.checks import CERTIFIED, Assumption, Claim, Eq, Leq, Mutant, Tight
+from rltheory.checks import CERTIFIED, Assumption, Claim, Eq, Leq, Mutant, Tight, run_module
 from rltheory.checks import strategies as ck
 
 from .lets import PAPER, Policies, Values, constant, exact, ordered_values, policies, swap_chain, values
@@ -417,3 +417,6 @@ truncation: Claim[Truncated] = Claim(
     expect=CERTIFIED,
     certify=ck.lift_fields,
 )
+
+if __name__ == "__main__":
+    raise SystemExit(run_module(__name__))

@@ -31,6 +31,9 @@ X = TypeVar("X")
 LEAST_INSTANCES = 50
 """Fewest distinct admissible, non-trivial random instances a verdict may rest on."""
 
+ROUNDS = 4
+"""Searches with fresh seeds until `n` distinct, non-trivial instances are found."""
+
 MUTANT_DRAWS = 5
 """A mutant's own search may draw this many times the claim's budget."""
 
@@ -114,6 +117,7 @@ class _Run(Generic[X]):
         for x, c in results:
             if c.outcome is Outcome.FAILS and self.claim.admits(self.lift(x)):
                 counterexample = x
+        self.check_count(results[len(named) :], counterexample)
         mutants: list[MutantReport] = []
         tight_ratio = math.nan
         if counterexample is None and not self.undefined:
@@ -149,14 +153,18 @@ class _Run(Generic[X]):
             return pool, next((x for x in pool if self.fails(claim.then, x)), None)
         found = self.search(claim.let, claim.then, n=self.n, shrink=True, seed=self.seed)
         if found.unsatisfiable:
-            self.findings.append(
-                "the assumptions reject every instance drawn; weaken them or aim `let` at them"
-            )
-        elif found.hit is None and len(found.pool) < LEAST_INSTANCES:
-            self.findings.append(
-                f"only {len(found.pool)} distinct admissible instances say anything (0 ≤ 0 does not count); "
-                f"at least {LEAST_INSTANCES} are needed"
-            )
+            self.findings.append("the assumptions reject every instance drawn; weaken them or aim `let` at them")
+            return found.pool, found.hit
+        keys = {fingerprint(x) for x in found.pool}
+        for again in range(1, ROUNDS):
+            if found.hit is not None or len(found.pool) >= self.n:
+                break
+            more = self.search(claim.let, claim.then, n=self.n, shrink=True, seed=self.seed + 1000 * again)
+            found.hit = more.hit
+            for x in more.pool:
+                if (k := fingerprint(x)) not in keys and len(found.pool) < self.n:
+                    keys.add(k)
+                    found.pool.append(x)
         return found.pool, found.hit
 
     def search(
@@ -206,6 +214,17 @@ class _Run(Generic[X]):
         return out
 
     # ---- guards --------------------------------------------------------------------------
+    def check_count(self, results: list[tuple[X, Comparison]], counterexample: X | None) -> None:
+        telling = sum(c.outcome is not Outcome.TRIVIAL for _, c in results)
+        rejected = any("reject every instance" in f for f in self.findings)
+        if isinstance(self.claim.let, Every) or counterexample is not None or self.undefined or rejected:
+            return
+        if telling < LEAST_INSTANCES:
+            self.findings.append(
+                f"only {telling} distinct admissible instances say anything (0 ≤ 0 does not count); "
+                f"at least {LEAST_INSTANCES} are needed"
+            )
+
     def check_tight(self, results: list[tuple[X, Comparison]]) -> float:
         claim = self.claim
         equality = isinstance(claim.then, Eq)

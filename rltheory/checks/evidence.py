@@ -91,6 +91,13 @@ class Interval:
     evidence: Evidence
 
     @property
+    def is_zero(self) -> bool:
+        """True for an exact zero, and for a float that came out as 0.0."""
+        return self.evidence <= Evidence.FLOAT and self.lower == -self.upper and (
+            self.lower == 0 or self.evidence is Evidence.FLOAT
+        )
+
+    @property
     def mid(self) -> float:
         """Midpoint as a float, for ratios and printing."""
         return float(self.lower + self.upper) / 2 if self.lower != self.upper else float(self.lower)
@@ -184,9 +191,10 @@ def compare_leq(lhs: Side, rhs: Side) -> Comparison:
             outcomes.append(Outcome.UNDEFINED)
             continue
         weakest = max(weakest, a.evidence, b.evidence)
-        if a.upper <= b.lower:
-            trivial = a.lower == a.upper == b.lower == b.upper == 0
-            outcomes.append(Outcome.TRIVIAL if trivial else Outcome.HOLDS)
+        if a.is_zero and b.is_zero:
+            outcomes.append(Outcome.TRIVIAL)
+        elif a.upper <= b.lower:
+            outcomes.append(Outcome.HOLDS)
         else:
             outcomes.append(Outcome.FAILS if a.lower > b.upper else Outcome.TIES)
         if outcomes[-1] is not Outcome.TRIVIAL:
@@ -211,9 +219,10 @@ def compare_eq(lhs: Side, rhs: Side, within: Any = 0) -> Comparison:
         weakest = max(weakest, a.evidence, b.evidence)
         widest = max(a.upper - b.lower, b.upper - a.lower)
         apart = max(a.lower - b.upper, b.lower - a.upper)
-        if widest <= tol:
-            trivial = a.lower == a.upper == b.lower == b.upper == 0
-            outcomes.append(Outcome.TRIVIAL if trivial else Outcome.HOLDS)
+        if a.is_zero and b.is_zero:
+            outcomes.append(Outcome.TRIVIAL)
+        elif widest <= tol:
+            outcomes.append(Outcome.HOLDS)
         else:
             outcomes.append(Outcome.FAILS if apart > tol else Outcome.TIES)
         slack = min(slack, float(tol) - abs(a.mid - b.mid))

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import rltheory
+
 pytest_plugins = ["pytester"]
 
 MODULE = '''
@@ -32,7 +34,8 @@ too_modest = claim(1, SUPPORTED)
 '''
 
 
-def test_claims_are_items(pytester: pytest.Pytester) -> None:
+def test_claims_are_items(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(rltheory.__file__).parents[1]))
     pytester.makeini("[pytest]\nclaim_files = papers/*.py\n")
     folder = pytester.mkdir("papers")
     (folder / "toy.py").write_text(MODULE)
