@@ -152,7 +152,7 @@ class AverageReward:
             rows, changes = new, changes + 1
         gain, bias = float_array(y[0]), float_array(y[1])
         lower, upper = gain_bounds(mdp, bias)
-        if self.criterion != "blackwell" and self._tight(lower, upper):
+        if self.criterion != "blackwell" and _tight(lower, upper, self.tol):
             g = np.clip(gain, lower, upper)
             return self._result(mdp, g, lower, upper, bias, rows, Status.SOLVED, changes)
         if mdp.S <= EXACT_LIMIT:
@@ -177,14 +177,12 @@ class AverageReward:
         best = np.maximum.reduceat(q, mdp.state_ptr[:-1])
         near = np.where(q >= best[mdp.pair_state], np.arange(mdp.N), mdp.N)
         rows = np.minimum(np.minimum.reduceat(near, mdp.state_ptr[:-1]), mdp.N - 1)
-        status = Status.SOLVED if self._tight(lower, upper) else Status.STALLED if small else Status.MAX_ITER
+        status = (
+            Status.SOLVED if _tight(lower, upper, self.tol) else Status.STALLED if small else Status.MAX_ITER
+        )
         gain = np.full(mdp.S, (low + high) / 2)
         g = np.clip(gain, lower, upper)
         return self._result(mdp, g, lower, upper, v, rows, status, sweeps, "relative-vi")
-
-    def _tight(self, lower: FloatVec, upper: FloatVec) -> bool:
-        scale = max(1.0, float(sup_norm(lower)))
-        return bool(np.max(upper - lower) <= self.tol * scale)
 
     def _result(
         self,
@@ -220,6 +218,7 @@ def lexicographic(mdp: MDP, rows: IntVec, y: NDArray[Any], tie: float) -> IntVec
     start = mdp.state_ptr[:-1]
     settled = np.zeros(mdp.S, dtype=np.bool_)  # states whose current pair has been beaten
     floor = -np.inf
+    c: NDArray[Any]
     for k, term in enumerate(y):
         if mdp.is_exact:
             c = ex.from_fmpq_list(ex.expected_next(mdp.rational, ex.to_fmpq_list(term)))
@@ -251,14 +250,14 @@ def average_value(mdp: MDP, pi: ArrayLike | Policy) -> AverageSolution:
     y = policy_laurent(model, policy, 0)
     if mdp.is_exact:
         return AverageSolution(y[0], y[0], y[0], y[1], policy, Status.EXACT, "average_value", mdp)
-    lo, hi, defect = enclose_policy_backup(mdp, pair_weights(mdp, policy), _centred(y[1]), 1.0)
-    lower, upper = _odoni(lo, hi, _centred(y[1]), defect, mdp.S)
-    if np.max(upper - lower) <= 1e-8 * max(1.0, float(sup_norm(lower))):
-        g = np.clip(y[0], lower, upper)
-        return AverageSolution(g, lower, upper, y[1], policy, Status.SOLVED, "average_value", mdp)
-    if mdp.S <= EXACT_LIMIT:
+    gain, bias = float_array(y[0]), float_array(y[1])
+    lo, hi, defect = enclose_policy_backup(mdp, pair_weights(mdp, policy), _centred(bias), 1.0)
+    lower, upper = _odoni(lo, hi, _centred(bias), defect, mdp.S)
+    status = Status.SOLVED if _tight(lower, upper, 1e-8) else Status.STALLED
+    if status is Status.STALLED and mdp.S <= EXACT_LIMIT:
         return _rounded(mdp, average_value(mdp.exact(), policy))
-    return AverageSolution(y[0], lower, upper, y[1], policy, Status.STALLED, "average_value", mdp)
+    g = np.clip(gain, lower, upper)
+    return AverageSolution(g, lower, upper, bias, policy, status, "average_value", mdp)
 
 
 def policy_laurent(mdp: MDP, pi: ArrayLike | Policy, terms: int) -> NDArray[Any]:
@@ -282,6 +281,10 @@ def gain_bounds(mdp: MDP, h: FloatVec) -> tuple[FloatVec, FloatVec]:
     centred = _centred(h)
     lo, hi, defect = enclose_backup(mdp, centred, 1.0)
     return _odoni(lo, hi, centred, defect, mdp.S)
+
+
+def _tight(lower: FloatVec, upper: FloatVec, tol: float) -> bool:
+    return bool(np.max(upper - lower) <= tol * max(1.0, float(sup_norm(lower))))
 
 
 def _centred(h: FloatVec) -> FloatVec:

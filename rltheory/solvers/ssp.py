@@ -9,8 +9,9 @@ then U ≥ T_π^k U → V^π for every proper π: U ≥ V.  If L ≤ T_π L for 
 U (L) is the solution for rewards raised (lowered) by a small ε, which leaves slack ε for rounding; both
 inequalities are verified with outward rounding, allowing for rows that sum to one only up to rounding.
 ε·(expected number of steps) is the width.  Rows that sum to one only up to rounding are read as divided
-by their sum, in doubles (inside the bounds) and on exact models lifted from doubles.  Stops when no state improves (PI), or when
-‖TV − V‖ ≤ tol/100·max(1, ‖V‖) (VI, then certified in the same way).
+by their sum: inside the bounds in doubles, literally on exact models lifted from doubles.
+
+Stops when no state improves (PI), or when ‖TV − V‖ ≤ tol/100·max(1, ‖V‖) (VI, certified in the same way).
 """
 
 from __future__ import annotations
