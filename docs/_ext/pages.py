@@ -1,4 +1,4 @@
-"""Pages that are generated, never typed: API, gallery, claims, bibliography; and docstrings made safe for RST."""
+"""Pages that are generated, never typed: API, gallery, claims, bibliography.  Docstrings made safe for RST."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PACKAGES = {
     "rltheory.cli": "Command line",
 }
 BASICS = ("rltheory.arrays", "rltheory.errors")
-CLAIM_STYLE = {"proved": "proved", "certified": "certified", "supported": "supported"}
+KINDS = ("proved", "certified", "supported")
 
 
 def setup(app: Any) -> dict[str, Any]:
@@ -74,19 +74,22 @@ def api_pages() -> dict[str, str]:
     for package, title in PACKAGES.items():
         slug = package.partition(".")[2]
         body = [f"# {title}\n", f"`{package}`\n", automodule(package, members=False)]
-        body += [f"## {m.rpartition('.')[2].replace('_', ' ')}\n\n`{m}`\n\n{automodule(m)}" for m in modules(package)]
-        if "pytest_plugin" in "".join(body):
-            body = [b for b in body if "rltheory.checks.pytest_plugin" not in b]
+        for m in modules(package):
+            body.append(f"## {m.rpartition('.')[2].replace('_', ' ')}\n\n`{m}`\n\n{automodule(m)}")
         pages[f"api/{slug}.md"] = "\n".join(body)
         toc.append(slug)
     basics = "\n".join(f"## {m.rpartition('.')[2]}\n\n{automodule(m)}" for m in BASICS)
     pages["api/basics.md"] = f"# Numbers and errors\n\n{basics}"
-    names = "\n".join(f"| `{n}` | {_home(getattr(rltheory, n))} | {_first_line(getattr(rltheory, n))} |"
-                      for n in sorted(rltheory.__all__, key=str.lower))
+    rows = []
+    for name in sorted(rltheory.__all__, key=str.lower):
+        obj = getattr(rltheory, name)
+        rows.append(f"| `{name}` | {_home(obj)} | {_first_line(obj)} |")
     listing = "\n".join([*toc, "basics"])
     pages["api/index.md"] = (
         "# API\n\nNames importable from `rltheory` itself; everything else lives in the packages listed below.\n\n"
-        f"| name | defined in | |\n| --- | --- | --- |\n{names}\n\n```{{toctree}}\n:maxdepth: 1\n\n{listing}\n```\n"
+        "| name | defined in | |\n| --- | --- | --- |\n"
+        + "\n".join(rows)
+        + f"\n\n```{{toctree}}\n:maxdepth: 1\n\n{listing}\n```\n"
     )
     return pages
 
@@ -103,7 +106,9 @@ def _first_line(obj: Any) -> str:
 def _cell(text: str) -> str:
     """Text for a Markdown table cell: nothing in it is markup but `code`."""
     parts = re.split(r"(`[^`]*`)", " ".join(text.split()))
-    out = [p.replace("|", "\\|") if p.startswith("`") else re.sub(r"([\\|*_<>\[\]$])", r"\\\1", p) for p in parts]
+    out = [
+        p.replace("|", "\\|") if p.startswith("`") else re.sub(r"([\\|*_<>\[\]$])", r"\\\1", p) for p in parts
+    ]
     return "".join(out)
 
 
@@ -143,19 +148,23 @@ def claim_pages() -> dict[str, str]:
         found = papers[key]
         paper = found[0].claim.source.paper
         where = f" {paper.where}." if paper.where else ""
-        entries.append((paper.authors, paper.year, f"{paper.authors} ({paper.year}). *{_cell(paper.title)}*.{where} "
-                                                   f"`{key}`"))
+        who = f"{paper.authors} ({paper.year})"
+        entries.append(
+            (paper.authors, paper.year, f"{_cell(who)}. *{_cell(paper.title)}*.{_cell(where)} `{key}`")
+        )
         pages[f"claims/{key}.md"] = paper_page(paper, found)
-        rows.append(f"| [{_cell(paper.title)}](claims/{key}.md) | {_cell(paper.authors)} {paper.year} | {len(found)} | "
-                    + " | ".join(str(c) if (c := _count(found, v)) else "" for v in CLAIM_STYLE) + " |")
+        counts = [len(found), *(_count(found, kind) or "" for kind in KINDS)]
+        cells = [f"[{_cell(paper.title)}](claims/{key}.md)", _cell(who), *map(str, counts)]
+        rows.append("| " + " | ".join(cells) + " |")
     listing = "\n".join(f"claims/{key}" for key in sorted(papers))
     pages["claims.md"] = (
         "# The catalogue of claims\n\n"
         "Every theorem below is code: its statement, its hypotheses, the instances that make it tight, and false "
         "versions of it that the check must refute.  The verdicts are those that `rltheory check` computes; any "
         "other verdict fails the build.\n\n"
-        f"| paper | | claims | proved | certified | supported |\n| --- | --- | ---: | ---: | ---: | ---: |\n"
-        + "\n".join(rows) + f"\n\n```{{toctree}}\n:hidden:\n\n{listing}\n```\n"
+        "| paper | | claims | proved | certified | supported |\n| --- | --- | ---: | ---: | ---: | ---: |\n"
+        + "\n".join(rows)
+        + f"\n\n```{{toctree}}\n:hidden:\n\n{listing}\n```\n"
     )
     lines = "\n".join(f"- {text}" for _, _, text in sorted(entries))
     pages["bibliography.md"] = f"# Bibliography\n\n{lines}\n"
@@ -169,38 +178,73 @@ def _count(found: list[Any], verdict: str) -> int:
 def paper_page(paper: Any, found: list[Any]) -> str:
     """The claims of one paper, statement first."""
     where = f" {paper.where}." if paper.where else ""
-    text = [f"# {_cell(paper.title)}\n", f"{_cell(paper.authors)} ({paper.year}).{_cell(where)}  "
-            f"`rltheory check '{paper.key}.*'` checks this page.\n"]
+    text = [
+        f"# {_cell(paper.title)}\n",
+        f"{_cell(paper.authors)} ({paper.year}).{_cell(where)}  "
+        f"`rltheory check '{paper.key}.*'` checks this page.\n",
+    ]
     for f in found:
         c = f.claim
-        text.append(f"(claim-{f.id})=\n## {f.id}\n\n{_cell(c.statement)}\n\n*{_cell(str(c.source.locator))}*\n")
+        text.append(
+            f"(claim-{f.id})=\n## {f.id}\n\n{_cell(c.statement)}\n\n*{_cell(str(c.source.locator))}*\n"
+        )
         if hasattr(c, "expect"):
             text.append(f"- **{c.expect.value}**")
             text += [f"- assumes {_cell(a.says)}" for a in c.assume]
             text += [f"- refutes the mutant “{_cell(m.says)}”" for m in c.mutants]
         else:
-            text.append(f"- **erratum**: printed as above and false; corrected: {_cell(c.corrected.statement)}")
+            text.append(
+                f"- **erratum**: printed as above and false; corrected: {_cell(c.corrected.statement)}"
+            )
         text.append("")
     return "\n".join(text)
 
 
 # ---- docstrings --------------------------------------------------------------------------
 def plain_docstring(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """Mathematics in docstrings is text: |x|, V*, P_ are no markup.  Doctests and literal blocks stay."""
-    literal, base = False, 0
+    """Mathematics in docstrings is text: |x|, V*, P_ are no markup.
+
+    Before the first numpydoc heading an indented block is a displayed formula and keeps its layout,
+    unless it continues a list item.  Doctests stay as they are.
+    """
+    out: list[str] = []
+    display = listing = False
+    prose = True
     for i, line in enumerate(lines):
-        indent = len(line) - len(line.lstrip())
-        if literal and line.strip() and indent <= base:
-            literal = False
-        if literal or line.lstrip().startswith((">>>", "...")):
+        indented, blank = line.startswith("    "), not line.strip()
+        if _is_heading(lines, i):
+            prose = False
+        if blank or line.lstrip().startswith((">>>", "...")):
+            out.append(line)
+            listing = listing and blank
             continue
-        if line.rstrip().endswith("::"):
-            literal, base = True, indent
-        parts = re.split(r"(``[^`]*``|`[^`]*`)", line)
-        lines[i] = "".join(p if p.startswith("`") else _escape(p) for p in parts)
+        item = re.match(r"\s*([-*]|\d+\.) ", line)
+        if item and not listing and out and out[-1].strip():
+            out.append("")
+        listing = bool(item) or (listing and line.startswith("  "))
+        if prose and indented and not listing:
+            if not display:
+                out += ["", ".. code-block:: text", ""]
+            display = True
+            out.append(line)
+            continue
+        if display:
+            out.append("")
+        display = False
+        start = item.end() if item else 0
+        parts = re.split(r"(``[^`]*``|`[^`]*`)", line[start:])
+        text = "".join(p if p.startswith("`") else _escape(p) for p in parts)
+        out.append(line[:start] + re.sub(r"(?<=[^\s`]`)(?=\w)", r"\\ ", text))
+    lines[:] = out
+
+
+def _is_heading(lines: list[str], i: int) -> bool:
+    return i + 1 < len(lines) and bool(re.fullmatch(r"-{3,}", lines[i + 1].strip()))
 
 
 def _escape(text: str) -> str:
+    if re.fullmatch(r"\s*-{3,}\s*", text):
+        return text
     text = re.sub(r"([*|\\])", r"\\\1", text)
     return re.sub(r"(?<=\w)_(?!\w)", r"\\_", text)
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..arrays import IntVec
 from ..models import MDP, Policy
+from ..results import Solution
 
 ARROWS = {(0, -1): "←", (1, 0): "↓", (0, 1): "→", (-1, 0): "↑", (0, 0): "·"}
 """Unit displacement (row, column) to its arrow."""
@@ -43,6 +44,12 @@ class Coordinates:
     kind: IntVec
     kinds: tuple[str, ...]
     axes: tuple[str, str]
+
+
+def pairs_of(sol: Solution) -> MDP:
+    """The model whose pairs, labels and start law describe a solution's states (that inside an `SSP`)."""
+    mdp: MDP = sol.mdp if isinstance(sol.mdp, MDP) else sol.mdp.mdp
+    return mdp
 
 
 def find_grid(mdp: MDP) -> Grid | None:

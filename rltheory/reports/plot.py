@@ -19,7 +19,7 @@ from ..arrays import FloatVec, float_array
 from ..errors import InvalidArgument
 from ..models import MDP, Policy
 from ..results import Solution
-from .grid import GOAL, Coordinates, Grid, coordinates, find_grid, likeliest, signs
+from .grid import GOAL, Coordinates, Grid, coordinates, find_grid, likeliest, pairs_of, signs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,7 +53,7 @@ def policy(sol: Solution, *, title: str | None = None) -> Figure:
     Arrows on a grid; a heat map of actions where states are labelled by pairs of numbers (panels
     for two kinds of state, as in blackjack); otherwise values with their bounds.
     """
-    mdp: MDP = sol.mdp
+    mdp = pairs_of(sol)
     grid = find_grid(mdp)
     if grid is not None:
         return grid_policy(mdp, sol.V, sol.pi, grid, title=title)
@@ -74,7 +74,8 @@ def grid_policy(mdp: MDP, V: ArrayLike, pi: Policy, grid: Grid, *, title: str | 
     fig, (ax,) = _figure(size * grid.cols + 1.3, size * grid.rows + (0.7 if title else 0.3))
     ax.set_facecolor(WALL)
     image = ax.imshow(shown, cmap=VALUES)
-    fig.colorbar(image, ax=ax, label="V", fraction=0.046, pad=0.03)
+    bar = ax.inset_axes((1 + 0.12 / (size * grid.cols), 0, 0.16 / (size * grid.cols), 1))
+    fig.colorbar(image, cax=bar, label="V")
     prob = pi.matrix(mdp.A, exact=False)
     numbers = size > 0.6
     for s, (r, c) in enumerate(grid.cells.tolist()):
@@ -144,9 +145,10 @@ def action_map(mdp: MDP, pi: Policy, table: Coordinates, *, title: str | None = 
     from matplotlib.ticker import MaxNLocator
 
     labels = mdp.actions or tuple(str(a) for a in range(mdp.A))
-    numeric = all(re.fullmatch(r"[-+−]?\d+(\.\d+)?", x) for x in labels)
+    numeric = all(re.fullmatch(r"(?:[a-z]+ )?[-+−]?\d+(\.\d+)?", x) for x in labels)
     scale = np.array(
-        [float(x.replace("−", "-")) for x in labels] if numeric else range(mdp.A), dtype=np.float64
+        [float(x.split()[-1].replace("−", "-")) for x in labels] if numeric else range(mdp.A),
+        dtype=np.float64,
     )
     live = (table.kind >= 0) & ~mdp.terminal
     layers = [k for k in range(len(table.kinds)) if _is_wide(table, live & (table.kind == k))]
@@ -213,8 +215,9 @@ def enclosure(sol: Solution, *, title: str | None = None) -> Figure:
         low.set_yticks([])
     low.set_ylabel("upper − lower")
     low.set_xlabel("state")
-    if sol.mdp.states is not None and len(V) <= 16:
-        low.set_xticks(s, labels=list(sol.mdp.states), rotation=45, ha="right")
+    labels = pairs_of(sol).states
+    if labels is not None and len(V) <= 16:
+        low.set_xticks(s, labels=list(labels), rotation=45, ha="right")
     top.set_title(title or f"{sol.solver}, error ≤ {float(sol.error):.1e}", fontsize=11)
     _plain(top)
     _plain(low)
