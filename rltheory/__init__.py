@@ -11,13 +11,16 @@ __getattr__, __dir__, __all__ = attach(
     {
         "arrays": "exact_array float_array span sup_norm uniform",
         "errors": "",
-        "models": "MDP SSP FiniteHorizonMDP Policy gallery",
+        "models": "MDP SSP FiniteHorizonMDP Policy from_counts gallery",
         "models.io": "from_arrays from_gymnasium load save",
-        "operators": "bellman greedy occupancy q_values reward_vector state_action_occupancy transition_matrix",
+        "operators": (
+            "bellman expectile greedy occupancy q_values reward_vector state_action_occupancy transition_matrix"
+        ),
         "results": "Enclosure Solution Status",
         "solvers": (
-            "AnchoredValueIteration AverageReward BackwardInduction LinearProgram ModifiedPolicyIteration "
-            "PolicyIteration SSPSolver ValueIteration advantage evaluate solve solve_batch"
+            "AnchoredValueIteration AverageReward BackwardInduction ImplicitQ LinearProgram "
+            "ModifiedPolicyIteration NaturalPolicyGradient PolicyIteration PolicyMirrorDescent SSPSolver "
+            "SoftValueIteration ValueIteration advantage evaluate solve solve_batch"
         ),
         "checks": "",
         "reports": "",
