@@ -14,7 +14,9 @@ from .models import Policy as Policy
 from .models import from_counts as from_counts
 from .models import gallery as gallery
 from .models.io import from_arrays as from_arrays
+from .models.io import from_drn as from_drn
 from .models.io import from_gymnasium as from_gymnasium
+from .models.io import from_prism as from_prism
 from .models.io import load as load
 from .models.io import save as save
 from .operators import bellman as bellman

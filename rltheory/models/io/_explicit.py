@@ -1,0 +1,202 @@
+"""From explicit-state listings (choices, transitions, rewards, labels) to an `MDP`, and back.
+
+Both text formats describe states 0..S−1, each with a list of choices; a choice has an optional name,
+a reward and transitions.  Action ids come from the names; see `action_ids`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...arrays import IntVec, Real
+from ...errors import InvalidArgument, InvalidFile, InvalidModel
+from ..mdp import MDP
+
+
+@dataclass
+class Listing:
+    """Choices in file order, grouped by state; transitions grouped by choice."""
+
+    path: str
+    S: int
+    exact: bool
+    choice_state: IntVec
+    choice_name: list[str]
+    rewards: NDArray[Any]
+    indptr: IntVec
+    indices: IntVec
+    data: NDArray[Any]
+    labels: dict[str, list[int]] = field(default_factory=dict)
+    states: list[str] | None = None
+
+
+def action_ids(
+    path: str, state: IntVec, names: Sequence[str], actions: Sequence[str] | None
+) -> tuple[IntVec, tuple[str, ...] | None]:
+    """Action id of every choice, and the labels of the ids.
+
+    Names that are all integers, or all `a` followed by an integer, are the ids, and `actions` their
+    labels.  Other names get ids in order of first appearance, or their place in `actions`.  Choices
+    without names, or with a name twice in a state, are numbered within their state.
+    """
+    local = np.arange(state.size) - np.searchsorted(state, state)
+    if not any(names):
+        return local, tuple(actions) if actions is not None else None
+    if all(re.fullmatch(r"a?\d{1,9}", name, re.ASCII) for name in names):
+        ids = np.array([int(name.lstrip("a")) for name in names], dtype=np.int64)
+        if not repeated(state, ids).size:
+            return ids, tuple(actions) if actions is not None else None
+        return local, None
+    order = list(actions) if actions is not None else [n for n in dict.fromkeys(names) if n]
+    place = {name: i for i, name in enumerate(order)}
+    unknown = next((n for n in names if n not in place), None)
+    if unknown is not None:
+        if actions is not None:
+            raise InvalidArgument(f"{path}: action {unknown!r} is not in actions={list(actions)}; add it")
+        return local, None
+    ids = np.array([place[name] for name in names], dtype=np.int64)
+    if repeated(state, ids).size:
+        if actions is not None:
+            k = int(repeated(state, ids)[0])
+            raise InvalidArgument(
+                f"{path}: state {state[k]} has two choices named {names[k]!r}; drop actions= to number them"
+            )
+        return local, None
+    return ids, tuple(order)
+
+
+def repeated(state: IntVec, ids: IntVec) -> IntVec:
+    """Choices whose id occurs twice in their state."""
+    order = np.lexsort((ids, state))
+    same = (np.diff(state[order]) == 0) & (np.diff(ids[order]) == 0)
+    return np.asarray(order[1:][same])
+
+
+def build(
+    listing: Listing,
+    gamma: Real,
+    *,
+    terminal: str | None,
+    deadlocks: str,
+    mu: Any,
+    actions: Sequence[str] | None,
+) -> MDP:
+    """The model; states labelled `terminal` end the episode, states labelled init share the start."""
+    if deadlocks not in ("refuse", "terminal"):
+        raise InvalidArgument(f"deadlocks={deadlocks!r}, must be 'refuse' or 'terminal'")
+    x, S = listing, listing.S
+    ends = x.labels.get("terminal" if terminal is None else terminal)
+    if ends is None:
+        if terminal is not None:
+            raise InvalidArgument(
+                f"{x.path}: no label {terminal!r} for terminal=; the labels are {sorted(x.labels)}"
+            )
+        ends = []
+    mask = np.zeros(S, dtype=np.bool_)
+    mask[ends] = True
+    stuck = np.setdiff1d(np.flatnonzero(~mask), x.choice_state)
+    if stuck.size and deadlocks == "refuse":
+        raise InvalidFile(
+            f"{x.path}: state {stuck[0]} has no choice ({stuck.size} such states); "
+            "add a self-loop, or read them as absorbing with deadlocks='terminal'"
+        )
+    mask[stuck] = True
+    ids, labels = action_ids(x.path, x.choice_state, x.choice_name, actions)
+    counts = np.diff(x.indptr)
+    if (counts == 0).any():
+        k = int(np.argmax(counts == 0))
+        raise InvalidFile(f"{x.path}: state {x.choice_state[k]}, choice {ids[k]} has no transition; add one")
+    keep = np.flatnonzero(~mask[x.choice_state])
+    order = keep[np.lexsort((ids[keep], x.choice_state[keep]))]
+    loops = np.flatnonzero(mask)
+    loop_ids = _loop_ids(mask, x, ids)
+    ps = np.concatenate([x.choice_state[order], np.repeat(loops, [len(i) for i in loop_ids])])
+    pa = np.concatenate([ids[order], *loop_ids]).astype(np.int64)
+    one, zero = (Fraction(1), Fraction(0)) if x.exact else (1.0, 0.0)
+    extra = ps.size - order.size
+    width = np.concatenate([counts[order], np.ones(extra, dtype=np.int64)])
+    take = np.repeat(x.indptr[order], counts[order]) + _within(counts[order])
+    data = np.concatenate([x.data[take], np.full(extra, one, dtype=x.data.dtype)])
+    cols = np.concatenate([x.indices[take], ps[order.size :]])
+    R = np.concatenate([x.rewards[order], np.full(extra, zero, dtype=x.rewards.dtype)])
+    final = np.argsort(ps, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(width)])[final]
+    pick = np.repeat(starts, width[final]) + _within(width[final])
+    data, cols = data[pick], cols[pick]
+    nonzero = data != 0
+    indptr = np.concatenate([[0], np.cumsum(nonzero)])[np.concatenate([[0], np.cumsum(width[final])])]
+    try:
+        return MDP.from_pairs(
+            (data[nonzero], cols[nonzero], indptr),
+            R[final],
+            gamma,
+            pair_state=ps[final],
+            pair_action=pa[final],
+            S=S,
+            mu=_start(x, mu),
+            terminal=mask,
+            states=x.states,
+            actions=_pad(labels, pa),
+        )
+    except InvalidModel as exc:
+        hint = "; or pass a float gamma to read doubles" if x.exact else ""
+        raise InvalidFile(f"{x.path}: {exc}{hint}") from exc
+
+
+def _within(counts: IntVec) -> IntVec:
+    """0..c−1 for each count c, concatenated."""
+    total = int(counts.sum())
+    return np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
+
+
+def _loop_ids(mask: NDArray[np.bool_], x: Listing, ids: IntVec) -> list[IntVec]:
+    """Action ids a terminal state keeps: those of its choices, or 0."""
+    out = []
+    for s in np.flatnonzero(mask):
+        lo, hi = np.searchsorted(x.choice_state, [s, s + 1])
+        out.append(np.sort(ids[lo:hi]) if hi > lo else np.zeros(1, dtype=np.int64))
+    return out
+
+
+def _pad(labels: tuple[str, ...] | None, pa: IntVec) -> tuple[str, ...] | None:
+    """Labels cut or extended to the action ids in use."""
+    A = int(pa.max()) + 1
+    return None if labels is None else tuple([*labels, *(f"a{i}" for i in range(len(labels), A))][:A])
+
+
+def _start(x: Listing, mu: Any) -> Any:
+    if mu is not None or not x.labels.get("init"):
+        return mu
+    init = sorted(set(x.labels["init"]))
+    law = np.zeros(x.S, dtype=object if x.exact else np.float64)
+    law[:] = Fraction(0) if x.exact else 0.0
+    law[init] = Fraction(1, len(init)) if x.exact else 1.0 / len(init)
+    return law
+
+
+def labels_of(mdp: MDP, where: str) -> dict[str, list[int]]:
+    """init (the support of a uniform start law) and terminal, for writing.
+
+    Raises
+    ------
+    InvalidArgument
+        If the start law is not uniform on its support: the formats only have initial states.
+    """
+    init = np.flatnonzero(mdp.mu != 0)
+    share = Fraction(1, init.size) if mdp.is_exact else 1.0 / init.size
+    if not bool((mdp.mu[init] == share).all()):
+        raise InvalidArgument(
+            f"{where}: the start law is not uniform on its support (mu[{init[0]}]={mdp.mu[init[0]]}); this "
+            "format has initial states only: write .npz, or mdp.replace(mu=...) first"
+        )
+    out = {"init": init.tolist()}
+    if mdp.terminal.any():
+        out["terminal"] = np.flatnonzero(mdp.terminal).tolist()
+    return out
