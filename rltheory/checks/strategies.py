@@ -8,7 +8,7 @@ masses, rewards 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -25,6 +25,13 @@ DISCOUNTS = (5 / 16, 45 / 64, 115 / 128, 507 / 512)
 
 GRID = 256
 """Probabilities are multiples of 1/GRID."""
+
+ROOM_S, ROOM_A = 6, 4
+"""Bytes are drawn for at least this many states and actions: then a smaller S or A reads the same table,
+and shrinking a counter-example can take states and actions away."""
+
+STATES, ACTIONS = st.integers(1, ROOM_S), st.integers(1, ROOM_A)
+"""Default numbers of states and actions."""
 
 Rows = Literal["mixed", "dense", "deterministic"]
 
@@ -72,11 +79,15 @@ def law_row(raw: NDArray[np.uint8], mode: int, at: int = 0, grid: int = GRID) ->
     return law
 
 
+def _bytes(draw: Any, n: int) -> NDArray[np.uint8]:
+    return np.frombuffer(draw(st.binary(min_size=n, max_size=n)), dtype=np.uint8)
+
+
 @st.composite
 def laws(draw: Any, n: int | SearchStrategy[int], *, positive: bool = False) -> NDArray[np.float64]:
     """(n,) dyadic probability vectors; all entries positive if asked (n ≤ 128)."""
     size = n if isinstance(n, int) else draw(n)
-    raw = np.frombuffer(draw(st.binary(min_size=size + 1, max_size=size + 1)), dtype=np.uint8)
+    raw = _bytes(draw, max(size, ROOM_A) + 1)[: size + 1]
     if not positive:
         return law_row(raw[1:], int(raw[0]) % 3)
     k = np.ones(size, dtype=np.int64)
@@ -92,7 +103,7 @@ def vectors(
 ) -> NDArray[np.float64]:
     """(n,) dyadic vectors in [min_value, max_value] on a grid of 256 steps; shrinks towards min_value's nearest 0."""
     size = n if isinstance(n, int) else draw(n)
-    raw = np.frombuffer(draw(st.binary(min_size=size, max_size=size)), dtype=np.uint8).astype(np.float64)
+    raw = _bytes(draw, max(size, ROOM_S))[:size].astype(np.float64)
     if min_value < 0 < max_value:  # byte 0 ↦ 0, odd bytes negative
         half = (raw + 1) // 2
         return np.where(raw % 2 == 1, half / 128 * min_value, half / 128 * max_value)
@@ -107,7 +118,7 @@ def policies(
     if deterministic is None:
         deterministic = False if positive else draw(st.booleans())
     if deterministic:
-        raw = np.frombuffer(draw(st.binary(min_size=S, max_size=S)), dtype=np.uint8)
+        raw = _bytes(draw, max(S, ROOM_S))[:S]
         return Policy(raw.astype(np.int64) % A, A)
     rows = [draw(laws(A, positive=positive)) for _ in range(S)]
     return Policy(np.array(rows))
@@ -116,8 +127,8 @@ def policies(
 def decode_mdp(
     raw: NDArray[np.uint8], S: int, A: int, gamma: float, rewards: tuple[float, float], rows: Rows = "mixed"
 ) -> MDP:
-    """A dense model from S·A·(S+2) bytes; see `mdps`."""
-    table = raw[: S * A * (S + 2)].reshape(S * A, S + 2)
+    """A dense model from a (≥S, ≥A, ≥S+2) table of bytes: mode, reward and weights of each row; see `mdps`."""
+    table = raw[:S, :A, : S + 2].reshape(S * A, S + 2)
     forced = {"mixed": None, "dense": 2, "deterministic": 0}[rows]
     P = np.array(
         [law_row(r[2:], int(r[0]) % 3 if forced is None else forced, at=k // A) for k, r in enumerate(table)]
@@ -134,8 +145,8 @@ def decode_mdp(
 @st.composite
 def mdps(
     draw: Any,
-    S: int | SearchStrategy[int] = st.integers(1, 6),
-    A: int | SearchStrategy[int] = st.integers(1, 4),
+    S: int | SearchStrategy[int] = STATES,
+    A: int | SearchStrategy[int] = ACTIONS,
     *,
     gamma: float | SearchStrategy[float] | None = None,
     rewards: tuple[float, float] = (0.0, 1.0),
@@ -161,17 +172,15 @@ def mdps(
     s = S if isinstance(S, int) else draw(S)
     a = A if isinstance(A, int) else draw(A)
     g = draw(discounts(positive=True) if gamma is None else gamma) if not isinstance(gamma, float) else gamma
-    size = s * a * (s + 2)
-    mdp = decode_mdp(
-        np.frombuffer(draw(st.binary(min_size=size, max_size=size)), dtype=np.uint8), s, a, g, rewards, rows
-    )
+    shape = (max(s, ROOM_S), max(a, ROOM_A), max(s, ROOM_S) + 2)
+    mdp = decode_mdp(_bytes(draw, math.prod(shape)).reshape(shape), s, a, g, rewards, rows)
     return mdp.exact() if exact else mdp
 
 
 def lift(x: Any) -> Any:
     """`x` over the rationals: models and policies by `.exact()`, float arrays and floats by their stored value.
 
-    Handy as `certify` for dataclass instances: `certify=lambda x: replace_fields(x, lift)`.
+    `lift_fields` does this to every field of a dataclass instance.
     """
     if hasattr(x, "exact"):
         return x.exact()
@@ -185,9 +194,14 @@ def lift(x: Any) -> Any:
 
 
 def lift_fields(x: Any) -> Any:
-    """A dataclass instance with every field lifted into the rationals; the generic `certify`."""
+    """A dataclass instance with every field lifted into the rationals; the generic `certify`.
+
+    An instance that is already exact is returned itself, with whatever it has computed.
+    """
     import dataclasses
 
-    return dataclasses.replace(
-        x, **{f.name: lift(getattr(x, f.name)) for f in dataclasses.fields(x) if f.init}
-    )
+    fields = {f.name: getattr(x, f.name) for f in dataclasses.fields(x) if f.init}
+    lifted = {name: lift(value) for name, value in fields.items()}
+    if all(lifted[name] is value for name, value in fields.items()):
+        return x
+    return dataclasses.replace(x, **lifted)
