@@ -10,13 +10,14 @@ import json
 import os
 import sys
 import traceback
+from pathlib import Path
 from typing import Any
 
 from ..checks.claim import Claim, Every, NotShown, Tight
 from ..checks.discover import CATALOGUE, Found, discover
 from ..errors import InvalidArgument, RLTheoryError
 from ..reports import text
-from .store import Store
+from .store import LIBRARY, Store
 
 
 def find(args: argparse.Namespace) -> list[Found]:
@@ -29,7 +30,8 @@ def find(args: argparse.Namespace) -> list[Found]:
     except RLTheoryError:
         raise
     except Exception as exc:  # a paper that fails to import: say where, without our own frames
-        place = traceback.extract_tb(exc.__traceback__)[-1]
+        frames = traceback.extract_tb(exc.__traceback__)
+        place = next((f for f in reversed(frames) if LIBRARY not in Path(f.filename).parents), frames[-1])
         raise InvalidArgument(
             f"claims: {package} fails to import: {place.filename}:{place.lineno}: "
             f"{type(exc).__name__}: {exc}; mend it, or choose another module with --package"

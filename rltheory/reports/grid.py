@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import IntVec
+from ..arrays import BoolVec, IntVec
 from ..models import MDP, Policy
 from ..results import Solution
 
@@ -27,12 +27,20 @@ GOAL, STOP, WALL = "G", "■", " "
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """State s lies in cell `cells[s]` = (row, column); `moves[a]` is the unit displacement of action a."""
+    """State s lies in cell `cells[s]` = (row, column); `moves[a]` is the unit displacement of action a.
+
+    `end` is a state outside the grid, entered when an episode ends, or None.
+    """
 
     rows: int
     cols: int
     moves: tuple[tuple[int, int], ...]
     cells: IntVec
+    end: int | None = None
+
+    def inside(self) -> list[tuple[int, int, int]]:
+        """(state, row, column) of every state that has a cell."""
+        return [(s, r, c) for s, (r, c) in enumerate(self.cells.tolist()) if s != self.end]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,18 +61,26 @@ def pairs_of(sol: Solution) -> MDP:
 
 
 def find_grid(mdp: MDP) -> Grid | None:
-    """The grid that makes all moves of `mdp` local, or None; O(nnz) per divisor of S."""
+    """The grid that makes all moves of `mdp` local, or None; O(nnz) per divisor of S.
+
+    The last state may be an end outside the grid, as in models read from Gymnasium.
+    """
     table = coordinates(mdp.states) if mdp.states is not None else None
     if table is not None and len(table.kinds) == 1 and (table.kind == 0).all():
         return _as_grid(mdp, np.stack([table.row - table.row.min(), table.col - table.col.min()], axis=1))
-    s = np.arange(mdp.S)
-    for w in range(2, mdp.S // 2 + 1):
-        if mdp.S % w == 0 and (grid := _as_grid(mdp, np.stack(np.divmod(s, w), axis=1))) is not None:
-            return grid
+    last = mdp.S - 1
+    for end in (None, last) if mdp.terminal[last] and mdp.terminal.sum() == 1 else (None,):
+        n = mdp.S if end is None else last
+        for w in range(2, n // 2 + 1):
+            if n % w:
+                continue
+            cells = np.stack(np.divmod(np.arange(mdp.S), w), axis=1)
+            if (grid := _as_grid(mdp, cells, end)) is not None:
+                return grid
     return None
 
 
-def _as_grid(mdp: MDP, cells: IntVec) -> Grid | None:
+def _as_grid(mdp: MDP, cells: IntVec, end: int | None = None) -> Grid | None:
     data, cols, ptr = mdp.csr
     owner = np.repeat(np.arange(mdp.N), np.diff(ptr))
     src, dst = mdp.pair_state[owner], np.asarray(cols, dtype=np.int64)
@@ -73,6 +89,8 @@ def _as_grid(mdp: MDP, cells: IntVec) -> Grid | None:
     may_jump = mdp.terminal if start.all() else mdp.terminal | start
     step = cells[dst] - cells[src]
     near = np.abs(step).sum(axis=1) == 1
+    if end is not None:
+        near &= dst != end
     if (live & ~near & ~may_jump[dst]).any():
         return None
     seen = live & near
@@ -82,8 +100,9 @@ def _as_grid(mdp: MDP, cells: IntVec) -> Grid | None:
         return None
     mean = np.zeros((mdp.A, 2))
     np.add.at(mean, mdp.pair_action[owner], step * np.where(seen, data.astype(np.float64), 0.0)[:, None])
-    rows, width = (int(x) + 1 for x in cells.max(axis=0))
-    return Grid(rows, width, tuple(_unit(d, r) for d, r in mean), cells)
+    inside = cells if end is None else np.delete(cells, end, axis=0)
+    rows, width = (int(x) + 1 for x in inside.max(axis=0))
+    return Grid(rows, width, tuple(_unit(d, r) for d, r in mean), cells, end)
 
 
 def _unit(down: float, right: float) -> tuple[int, int]:
@@ -119,21 +138,59 @@ def coordinates(states: Sequence[str]) -> Coordinates | None:
     return None
 
 
-def signs(mdp: MDP) -> dict[int, str]:
-    """{terminal state: sign}: a goal is a terminal state whose every entry pays the most, unless all do.
+def signs(mdp: MDP, grid: Grid) -> dict[int, str]:
+    """{state: sign} of the cells in which nothing is decided: goals, other terminal cells.
 
-    What a state pays on entry is the least R(s, a)/P(t | s, a) over the pairs that enter it.
+    With terminal states on the grid, a goal is one whose every entry pays the most (unless all do), an
+    entry paying R(s, a)/P(t | s, a).  With an `end` outside the grid, the cells never reached from the
+    start stand for the ends; a goal is one all of whose reached neighbours can end with the most reward.
     """
+    pays = _entry_pay(mdp) if grid.end is None else _neighbour_pay(mdp, grid)
+    known = [v for v in pays.values() if abs(v) < np.inf]
+    top = max(known, default=0.0)
+    split = len(pays) == 1 or min(pays.values(), default=0.0) < top - 1e-9
+    return {t: GOAL if split and top - 1e-9 <= v < np.inf else STOP for t, v in pays.items()}
+
+
+def _entry_pay(mdp: MDP) -> dict[int, float]:
     data, cols, ptr = mdp.csr
     owner = np.repeat(np.arange(mdp.N), np.diff(ptr))
     enters = mdp.terminal[cols] & ~mdp.terminal[mdp.pair_state[owner]] & (data > 0)
     pays = {int(t): np.inf for t in np.flatnonzero(mdp.terminal)}
     for k, t, p in zip(owner[enters], cols[enters], data[enters]):
         pays[int(t)] = min(pays[int(t)], float(mdp.R_pairs[k]) / float(p))
-    entered = [v for v in pays.values() if v < np.inf]
-    top = max(entered, default=0.0)
-    split = len(entered) == 1 or min(entered, default=0.0) < top - 1e-9
-    return {t: GOAL if split and top - 1e-9 <= v < np.inf else STOP for t, v in pays.items()}
+    return pays
+
+
+def _neighbour_pay(mdp: MDP, grid: Grid) -> dict[int, float]:
+    data, cols, ptr = mdp.csr
+    owner = np.repeat(np.arange(mdp.N), np.diff(ptr))
+    best = np.full(mdp.S, -np.inf)  # the most a step that may end the episode pays
+    for k in owner[(cols == grid.end) & (data > 0)]:
+        best[mdp.pair_state[k]] = max(best[mdp.pair_state[k]], float(mdp.R_pairs[k]))
+    reached = reachable(mdp)
+    at = {(r, c): s for s, r, c in grid.inside()}
+    pays = {}
+    for s, r, c in grid.inside():
+        if not reached[s]:
+            around = [at.get((r + dr, c + dc)) for dr, dc in ARROWS if (dr, dc) != (0, 0)]
+            pays[s] = min((float(best[n]) for n in around if n is not None and reached[n]), default=-np.inf)
+    return pays
+
+
+def reachable(mdp: MDP) -> BoolVec:
+    """(S,) states that some policy reaches from the start law; O(nnz)."""
+    data, cols, ptr = mdp.csr
+    seen = np.asarray(mdp.mu != 0, dtype=np.bool_)
+    front = np.flatnonzero(seen)
+    while front.size:
+        new = set()
+        for s in front:
+            lo, hi = ptr[mdp.state_ptr[s]], ptr[mdp.state_ptr[s + 1]]
+            new.update(cols[lo:hi][data[lo:hi] > 0].tolist())
+        front = np.array([t for t in new if not seen[t]], dtype=np.int64)
+        seen[front] = True
+    return seen
 
 
 def likeliest(mdp: MDP, pi: Policy) -> Any:
@@ -143,34 +200,50 @@ def likeliest(mdp: MDP, pi: Policy) -> Any:
 
 def arrows(mdp: MDP, pi: Policy, grid: Grid) -> str:
     """The policy as one line of arrows a row; goals are G, other terminal states ■, walls blank."""
-    marks, act = signs(mdp), likeliest(mdp, pi)
+    marks, act = signs(mdp, grid), likeliest(mdp, pi)
     text = [[WALL] * grid.cols for _ in range(grid.rows)]
-    for s, (r, c) in enumerate(grid.cells.tolist()):
+    for s, r, c in grid.inside():
         text[r][c] = marks.get(s) or ARROWS[grid.moves[int(act[s])]]
     return "\n".join(" ".join(line).rstrip() for line in text)
 
 
 def letters(mdp: MDP, pi: Policy, table: Coordinates) -> str:
-    """The policy as one character a state over two coordinates, largest row on top, with its legend."""
+    """The policy as a letter or number a state over two coordinates, largest row on top, and a legend."""
     names = mdp.actions or tuple(str(a) for a in range(mdp.A))
-    short = [n[:1].upper() for n in names]
-    if len(set(short)) < len(names):
-        short = [format(a, "X") if len(names) <= 16 else chr(ord("a") + a % 26) for a in range(len(names))]
+    short, key = _abbreviations(names)
     act, blocks = likeliest(mdp, pi), []
     for k, kind in enumerate(table.kinds):
         here = np.flatnonzero((table.kind == k) & ~mdp.terminal)
         rows, cols = sorted(set(table.row[here]), reverse=True), sorted(set(table.col[here]))
         at = {(int(table.row[s]), int(table.col[s])): short[int(act[s])] for s in here}
         side = max(len(str(r)) for r in rows)
+        wide = max(max(len(str(c)) for c in cols), max(map(len, at.values())))
         lines = [
-            f"{r:>{side}} │ "
-            + " ".join(f"{at.get((int(r), int(c)), ' '):>{len(str(c))}}" for c in cols).rstrip()
+            f"{r:>{side}} │ " + " ".join(at.get((int(r), int(c)), "").rjust(wide) for c in cols).rstrip()
             for r in rows
         ]
-        foot = " " * side + " └ " + " ".join(str(c) for c in cols)
+        foot = " " * side + " └ " + " ".join(str(c).rjust(wide) for c in cols)
         blocks.append("\n".join(([kind] if kind else []) + [*lines, foot]))
     used = sorted({int(a) for a in act[~mdp.terminal]})
-    key = f"{table.axes[0]} up, {table.axes[1]} across; " + ", ".join(
-        f"{short[a]} = {names[a]}" for a in used
-    )
-    return "\n\n".join(blocks) + "\n" + key
+    legend = key or ", ".join(f"{short[a]} = {names[a]}" for a in used)
+    return "\n\n".join(blocks) + f"\n{table.axes[0]} up, {table.axes[1]} across; {legend}"
+
+
+def numeric(names: Sequence[str]) -> list[float] | None:
+    """The numbers in action labels such as "move -2" or "3"; None unless all labels share one verb."""
+    found = [re.fullmatch(r"(?:([a-z]+) )?([-+−]?\d+(?:\.\d+)?)", n) for n in names]
+    if not all(found) or len({m[1] for m in found if m}) != 1:
+        return None
+    return [float(m[2].replace("−", "-")) for m in found if m]
+
+
+def _abbreviations(names: Sequence[str]) -> tuple[list[str], str]:
+    """A short form of each action, and the legend if one phrase explains all."""
+    numbers = numeric(names)
+    if numbers is not None:
+        verb = names[0].rpartition(" ")[0] or "action"
+        return [f"{x:g}" for x in numbers], f"number = {verb}"
+    short = [n[:1].upper() for n in names]
+    if len(set(short)) < len(names):
+        short = [chr(ord("a") + a) if len(names) <= 26 else str(a) for a in range(len(names))]
+    return short, ""

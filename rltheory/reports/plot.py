@@ -6,7 +6,6 @@ Every function returns a `matplotlib.figure.Figure` and touches no global state;
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from ..arrays import FloatVec, float_array
 from ..errors import InvalidArgument
 from ..models import MDP, Policy
 from ..results import Solution
-from .grid import GOAL, Coordinates, Grid, coordinates, find_grid, likeliest, pairs_of, signs
+from .grid import GOAL, Coordinates, Grid, coordinates, find_grid, likeliest, numeric, pairs_of, signs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,10 +65,11 @@ def policy(sol: Solution, *, title: str | None = None) -> Figure:
 
 def grid_policy(mdp: MDP, V: ArrayLike, pi: Policy, grid: Grid, *, title: str | None = None) -> Figure:
     """V as colour and number, π as arrows (length = probability), terminal states as signs."""
-    values, marks = float_array(V), signs(mdp)
-    live = np.array([s not in marks for s in range(mdp.S)])
+    values, marks = float_array(V), signs(mdp, grid)
     shown = np.full((grid.rows, grid.cols), np.nan)
-    shown[tuple(grid.cells[live].T)] = values[live]
+    for s, r, c in grid.inside():
+        if s not in marks:
+            shown[r, c] = values[s]
     size = max(0.3, min(0.9, 9 / max(grid.rows, grid.cols)))
     fig, (ax,) = _figure(size * grid.cols + 1.3, size * grid.rows + (0.7 if title else 0.3))
     ax.set_facecolor(WALL)
@@ -78,7 +78,7 @@ def grid_policy(mdp: MDP, V: ArrayLike, pi: Policy, grid: Grid, *, title: str | 
     fig.colorbar(image, cax=bar, label="V")
     prob = pi.matrix(mdp.A, exact=False)
     numbers = size > 0.6
-    for s, (r, c) in enumerate(grid.cells.tolist()):
+    for s, r, c in grid.inside():
         if s in marks:
             _sign(ax, r, c, marks[s], size)
             continue
@@ -145,11 +145,8 @@ def action_map(mdp: MDP, pi: Policy, table: Coordinates, *, title: str | None = 
     from matplotlib.ticker import MaxNLocator
 
     labels = mdp.actions or tuple(str(a) for a in range(mdp.A))
-    numeric = all(re.fullmatch(r"(?:[a-z]+ )?[-+−]?\d+(\.\d+)?", x) for x in labels)
-    scale = np.array(
-        [float(x.split()[-1].replace("−", "-")) for x in labels] if numeric else range(mdp.A),
-        dtype=np.float64,
-    )
+    numbers = numeric(labels)
+    scale = np.array(range(mdp.A) if numbers is None else numbers, dtype=np.float64)
     live = (table.kind >= 0) & ~mdp.terminal
     layers = [k for k in range(len(table.kinds)) if _is_wide(table, live & (table.kind == k))]
     fig, panels = _figure(1.4 + 4.2 * len(layers), 4.2 if title is None else 4.5, len(layers))
@@ -175,8 +172,8 @@ def action_map(mdp: MDP, pi: Policy, table: Coordinates, *, title: str | None = 
         ax.yaxis.set_major_locator(MaxNLocator(integer=True))
         if table.kinds[k]:
             ax.set_title(table.kinds[k], fontsize=10)
-    if numeric:
-        bar = fig.colorbar(image, ax=panels, label="action")
+    if numbers is not None:
+        bar = fig.colorbar(image, ax=panels, label=labels[0].rpartition(" ")[0] or "action")
         if len(scale) <= 12:
             bar.set_ticks(sorted(scale))
     else:

@@ -35,7 +35,7 @@ def number(x: Any) -> str:
     Examples
     --------
     >>> number(Fraction(1, 3)), number(Enclosure(0.49, 0.51))
-    ('1/3', '0.50 ± 1.1e-02')
+    ('1/3', '0.50 ± 1.0e-02')
     """
     if isinstance(x, Enclosure):
         if x.width == 0:
@@ -50,18 +50,18 @@ def number(x: Any) -> str:
 
 
 def _with_radius(x: Enclosure) -> str:
-    mid, radius = float(x.mid), _up(x.radius)
+    mid, radius = float(x.mid), rounded_up(x.radius)
     if not (math.isfinite(mid) and math.isfinite(radius)):
         return f"[{decimal(x.lower)}, {decimal(x.upper)}]"
-    places = max(0, 1 - math.floor(math.log10(radius)))
+    places = max(0, -math.floor(math.log10(radius)))
     text = f"{mid:.{places}f}" if places <= 17 else repr(mid)
     # The printed midpoint is itself rounded: the printed radius must cover that, too.
-    radius = _up(float(abs(Fraction(text) - Fraction(x.mid)) + Fraction(x.radius)))
+    radius = rounded_up(float(abs(Fraction(text) - Fraction(x.mid)) + Fraction(x.radius)))
     return f"{text} ± {radius:.1e}"
 
 
-def _up(r: float) -> float:
-    """`r` rounded up to two significant digits."""
+def rounded_up(r: float) -> float:
+    """`r` rounded up to two significant digits: what an error bound may be printed as."""
     if r <= 0 or not math.isfinite(r):
         return r
     rounded = float(f"{r:.1e}")

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rltheory import cli
@@ -276,6 +277,92 @@ def test_worst_reports_the_ratio(papers: Path, capsys: pytest.CaptureFixture[str
 def test_worst_refuses_an_equality(papers: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("worst", "--package", "toy_true", "toy.small-squares") == 2
     assert "is no inequality" in capsys.readouterr().err
+
+
+# ---- solve -------------------------------------------------------------------------------
+def test_solve_prints_value_bounds_and_arrows(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("gymnasium")
+    assert run("solve", "gymnasium:FrozenLake-v1", "--map-name", "8x8", "--gamma", "0.99") == 0
+    out = capsys.readouterr().out
+    assert "V(s = 0) = 0.4146403" in out
+    assert "PolicyIteration(howard) (S = 65 ≤ 500" in out
+    assert "\n← ↓ ← ■ ↓ → ↓ G\n" in out
+
+
+def test_solve_is_exact_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    args = ("solve", "gallery:frozen_lake", "--gamma", "0.9", "--exact", "-q")
+    assert run(*args) == 0
+    assert capsys.readouterr().out == "4348890/63127201\n"
+    assert run("solve", "gallery:frozen_lake", "--gamma", "1", "--exact", "-q") == 0
+    assert capsys.readouterr().out == "14/17\n"
+
+
+def test_solve_writes_files_that_read_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    npz, table, picture, proof = (str(tmp_path / n) for n in ("a.npz", "a.csv", "a.png", "a.json"))
+    model = ("solve", "gallery:river_swim", "--S", "4", "--gamma", "0.9")
+    assert run(*model, "--out", npz, "--plot", picture, "--certificate", proof, "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert run(*model, "--out", table) == 0
+    with np.load(npz, allow_pickle=False) as arrays:
+        assert arrays["V"].tolist() == facts["V"]
+        assert (arrays["lower"] <= arrays["upper"]).all()
+    lines = Path(table).read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "state,label,V,lower,upper,action"
+    assert [float(ln.split(",")[2]) for ln in lines[1:]] == facts["V"]
+    assert Path(picture).stat().st_size > 5_000
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.csv", "a.json", "a.npz", "a.png"]
+    capsys.readouterr()
+    assert run("verify", proof) == 0
+    assert "4 states enclosed" in capsys.readouterr().out
+
+
+def test_exact_results_are_written_without_pickle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "a.npz")
+    assert run("solve", "gallery:frozen_lake", "--gamma", "9/10", "--exact", "--out", out, "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    with np.load(out, allow_pickle=False) as arrays:
+        assert arrays["V"][0] == facts["V"][0] == "4348890/63127201"
+
+
+@pytest.mark.parametrize(
+    "name", ["value-iteration", "PolicyIteration", "modified_policy_iteration", "linear-program"]
+)
+def test_solvers_are_named_freely(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        run("solve", "gallery:river_swim", "--S", "4", "--gamma", "0.5", "--solver", name, "--tol", "1e-6")
+        == 0
+    )
+    assert "V(s = 0)" in capsys.readouterr().out
+
+
+def test_an_accuracy_out_of_reach_exits_three(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("solve", "gallery:river_swim", "--S", "4", "--gamma", "0.95", "--tol", "1e-30") == 3
+    out, err = capsys.readouterr()
+    assert "V(s = 0)" in out
+    assert err.startswith("rltheory: not converged: error ≤ ")
+    assert "use --exact" in err
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("gallery:no_such", "--gamma", "0.9"), "no_such"),
+        (("gallery:river_swim", "--size", "4"), "no parameter 'size'"),
+        (("gallery:river_swim", "--gamma", "1.5"), "gamma=3/2 is outside [0, 1]"),
+        (("gallery:river_swim", "--gamma", "0.9", "--solver", "magic"), "must be one of value-iteration"),
+        (("gallery:river_swim", "--gamma", "0.9", "--out", "v.txt"), "use .npz or .csv"),
+        (("gallery:river_swim", "--gamma", "0.9", "--plot", "v.doc"), "use .png"),
+        (("gallery:river_swim", "--gamma", "0.9", "--out", "/no/such/folder/v.csv"), "/no/such/folder"),
+        (("absent.tra", "--gamma", "0.9"), "absent.tra"),
+    ],
+)
+def test_mistakes_in_solve_are_one_line(
+    capsys: pytest.CaptureFixture[str], args: tuple[str, ...], says: str
+) -> None:
+    assert run("solve", *args) == 2
+    err = capsys.readouterr().err
+    assert says in err
+    assert err.count("\n") == 1
 
 
 # ---- mistakes ----------------------------------------------------------------------------

@@ -223,7 +223,29 @@ def test_holes_are_not_goals() -> None:
     P[5] = 0  # beside the goal, and entered together with it
     R[5] = 0
     holed = MDP(P, R, 0.9, terminal=[5, 8])
-    assert grid.signs(holed) == {5: grid.STOP, 8: grid.GOAL}
+    found = grid.find_grid(holed)
+    assert found is not None
+    assert grid.signs(holed, found) == {5: grid.STOP, 8: grid.GOAL}
+
+
+def test_an_end_outside_the_grid_is_left_out() -> None:
+    gymnasium = pytest.importorskip("gymnasium")
+    from rltheory.models.gallery import frozen_lake
+    from rltheory.models.io import from_gymnasium
+
+    lake = from_gymnasium(gymnasium.make("FrozenLake-v1", map_name="8x8"), gamma=0.99)
+    found = grid.find_grid(lake)
+    assert found is not None
+    assert (found.rows, found.cols, found.end) == (8, 8, 64)
+    own = frozen_lake("8x8", gamma=0.99)
+    same = grid.find_grid(own)
+    assert same is not None
+    assert grid.signs(lake, found) == grid.signs(own, same)
+    cliff = from_gymnasium(gymnasium.make("CliffWalking-v1"), gamma=0.9)
+    edge = grid.find_grid(cliff)
+    assert edge is not None
+    assert (edge.rows, edge.cols) == (4, 12)
+    assert grid.signs(cliff, edge) == {**dict.fromkeys(range(37, 47), grid.STOP), 47: grid.GOAL}
 
 
 def test_a_chain_and_a_random_model_are_no_grids() -> None:
@@ -257,6 +279,12 @@ def test_letters_show_a_table_of_actions() -> None:
     lines = grid.letters(mdp, Policy([0, 1, 1, 0]), found).splitlines()
     assert lines[:2] == ["1 │ H S", "0 │ S H"]
     assert "S = stick, H = hit" in lines[-1]
+
+
+def test_numeric_actions_are_shown_as_numbers() -> None:
+    assert grid.numeric(["move -1", "move 0", "move 1"]) == [-1, 0, 1]
+    assert grid.numeric(["slow 1", "fast 2"]) is None
+    assert grid.numeric(["left", "right"]) is None
 
 
 # ---- pictures ----------------------------------------------------------------------------
