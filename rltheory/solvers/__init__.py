@@ -9,17 +9,22 @@ __getattr__, __dir__, __all__ = attach(
         "average_reward": "AverageReward average_value gain_bounds policy_laurent",
         "backward_induction": "BackwardInduction evaluate_horizon",
         "batched": "BatchSolution evaluate_batch solve_batch",
+        "blackwell": "Blackwell",
         "evaluation": "advantage evaluate",
         "extraction": "awr awr_balls awr_value greedy_in_support",
         "hitting": "diameter hitting_times",
         "implicit_q": "ImplicitQ ImplicitQIteration in_support_optimum revealed support_model",
         "linear_program": "LinearProgram",
         "modified_policy_iteration": "ModifiedPolicyIteration",
+        "off_policy": (
+            "Trajectory dr_variance estimate marginal_ratio off_policy_moments policy_table ratio_second_moment trajectories weighted_is_mean"
+        ),
         "policy_gradient": "NaturalPolicyGradient PolicyMirrorDescent",
         "policy_iteration": "PolicyIteration",
         "portfolio": "solve",
         "regularised": "SoftPolicyIteration SoftValueIteration soft_bellman soft_evaluate soft_policy",
         "ssp": "SSPSolver all_proper evaluate_ssp expected_steps is_proper",
         "value_iteration": "ValueIteration",
+        "variance": "horizon_variance return_variance",
     },
 )

@@ -8,6 +8,7 @@ from .backward_induction import evaluate_horizon as evaluate_horizon
 from .batched import BatchSolution as BatchSolution
 from .batched import evaluate_batch as evaluate_batch
 from .batched import solve_batch as solve_batch
+from .blackwell import Blackwell as Blackwell
 from .evaluation import advantage as advantage
 from .evaluation import evaluate as evaluate
 from .extraction import awr as awr
@@ -23,6 +24,15 @@ from .implicit_q import revealed as revealed
 from .implicit_q import support_model as support_model
 from .linear_program import LinearProgram as LinearProgram
 from .modified_policy_iteration import ModifiedPolicyIteration as ModifiedPolicyIteration
+from .off_policy import Trajectory as Trajectory
+from .off_policy import dr_variance as dr_variance
+from .off_policy import estimate as estimate
+from .off_policy import marginal_ratio as marginal_ratio
+from .off_policy import off_policy_moments as off_policy_moments
+from .off_policy import policy_table as policy_table
+from .off_policy import ratio_second_moment as ratio_second_moment
+from .off_policy import trajectories as trajectories
+from .off_policy import weighted_is_mean as weighted_is_mean
 from .policy_gradient import NaturalPolicyGradient as NaturalPolicyGradient
 from .policy_gradient import PolicyMirrorDescent as PolicyMirrorDescent
 from .policy_iteration import PolicyIteration as PolicyIteration
@@ -38,3 +48,5 @@ from .ssp import evaluate_ssp as evaluate_ssp
 from .ssp import expected_steps as expected_steps
 from .ssp import is_proper as is_proper
 from .value_iteration import ValueIteration as ValueIteration
+from .variance import horizon_variance as horizon_variance
+from .variance import return_variance as return_variance
