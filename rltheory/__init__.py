@@ -18,9 +18,10 @@ __getattr__, __dir__, __all__ = attach(
         ),
         "results": "Enclosure Solution Status",
         "solvers": (
-            "AnchoredValueIteration AverageReward BackwardInduction ImplicitQ LinearProgram "
+            "AnchoredValueIteration AverageReward BackwardInduction Blackwell ImplicitQ LinearProgram "
             "ModifiedPolicyIteration NaturalPolicyGradient PolicyIteration PolicyMirrorDescent SSPSolver "
-            "SoftValueIteration ValueIteration advantage evaluate solve solve_batch"
+            "SoftValueIteration ValueIteration advantage average_value diameter evaluate hitting_times "
+            "solve solve_batch"
         ),
         "checks": "",
         "reports": "",

@@ -33,6 +33,7 @@ from .results import Status as Status
 from .solvers import AnchoredValueIteration as AnchoredValueIteration
 from .solvers import AverageReward as AverageReward
 from .solvers import BackwardInduction as BackwardInduction
+from .solvers import Blackwell as Blackwell
 from .solvers import ImplicitQ as ImplicitQ
 from .solvers import LinearProgram as LinearProgram
 from .solvers import ModifiedPolicyIteration as ModifiedPolicyIteration
@@ -43,6 +44,9 @@ from .solvers import SSPSolver as SSPSolver
 from .solvers import SoftValueIteration as SoftValueIteration
 from .solvers import ValueIteration as ValueIteration
 from .solvers import advantage as advantage
+from .solvers import average_value as average_value
+from .solvers import diameter as diameter
 from .solvers import evaluate as evaluate
+from .solvers import hitting_times as hitting_times
 from .solvers import solve as solve
 from .solvers import solve_batch as solve_batch
