@@ -28,7 +28,7 @@ class GaussianBandit:
 
     def regret(self, T: float, m: float) -> float:
         """Exact regret of explore-then-commit, m pulls an arm: mΔ + (T − 2m)Δ·Φ(−Δ√(m/2))."""
-        gap = self.c * T**-self.beta
+        gap = float(self.c * T**-self.beta)
         wrong = 0.5 * math.erfc(gap * math.sqrt(m / 2) / math.sqrt(2))
         return m * gap + (T - 2 * m) * gap * wrong
 
@@ -39,7 +39,7 @@ def powers(base: float, first: int, last: int) -> Sequence[float]:
 
 
 etc_regret: Claim[GaussianBandit] = Claim(
-    statement="explore-then-commit with m = T^(2/3) pulls an arm: R_T ≤ 1.01 T^(2/3) for T ≥ 2¹⁰ and gaps ≤ 1",
+    statement="explore-then-commit, m = T^(2/3) pulls an arm: R_T ≤ 1.01 T^(2/3) for T ≥ 2¹⁰, gap ≤ 1",
     source=PAPER.at("ch. 6"),
     let=st.builds(GaussianBandit, c=st.floats(0.25, 1), beta=st.floats(0, 0.5)),
     assume=[Assumption("gap ≤ 1", lambda x: x.c <= 1, fails_without=GaussianBandit(c=2, beta=0))],

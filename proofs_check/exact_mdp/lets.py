@@ -91,7 +91,9 @@ class Policies:
 
 
 @st.composite
-def policies(draw: st.DrawFn, *, deterministic: bool | None = None, positive: bool = False, **model: Any) -> Policies:
+def policies(
+    draw: st.DrawFn, *, deterministic: bool | None = None, positive: bool = False, **model: Any
+) -> Policies:
     """Random models with two policies."""
     M = draw(ck.mdps(**model))
     pair = [draw(ck.policies(M.S, M.A, positive=positive, deterministic=deterministic)) for _ in range(2)]

@@ -36,7 +36,10 @@ monotone: Claim[Values] = Claim(
     tight=Tight(Values(SWAP, exact([1, 2]), exact([1, 2])), within=0),
     mutants=[
         # Σu ≤ Σv is all that survives when v is rotated; it does not order the sums of T
-        Mutant("Σu ≤ Σv ⇒ Σ T u ≤ Σ T v", then=Leq(lambda x: x.Tu.sum(), lambda x: rl.bellman(x.M)(np.roll(x.v, 1)).sum())),
+        Mutant(
+            "Σu ≤ Σv ⇒ Σ T u ≤ Σ T v",
+            then=Leq(lambda x: x.Tu.sum(), lambda x: rl.bellman(x.M)(np.roll(x.v, 1)).sum()),
+        ),
     ],
     expect=CERTIFIED,
     certify=ck.lift_fields,
@@ -93,10 +96,15 @@ convex: Claim[Mixed] = Claim(
         lhs=lambda x: np.concatenate([x.T_mix, np.maximum(x.Tu, x.Tv)]),
         rhs=lambda x: np.concatenate([x.mix_T, x.T_max]),
     ),
-    tight=Tight(Mixed(SWAP, exact([1, 2]), exact([3, 4]), Fraction(1, 2)), within=0),  # one action: T is affine
+    tight=Tight(
+        Mixed(SWAP, exact([1, 2]), exact([3, 4]), Fraction(1, 2)), within=0
+    ),  # one action: T is affine
     mutants=[
         Mutant("T is concave", then=Leq(lhs=lambda x: x.mix_T, rhs=lambda x: x.T_mix)),
-        Mutant("T(max(u, v)) ≤ max(T u, T v)", then=Leq(lhs=lambda x: x.T_max, rhs=lambda x: np.maximum(x.Tu, x.Tv))),
+        Mutant(
+            "T(max(u, v)) ≤ max(T u, T v)",
+            then=Leq(lhs=lambda x: x.T_max, rhs=lambda x: np.maximum(x.Tu, x.Tv)),
+        ),
     ],
     expect=CERTIFIED,
     certify=ck.lift_fields,
@@ -161,7 +169,10 @@ span_contraction: Claim[Delta] = Claim(
     tight=Tight(Delta(stay_or_go(), exact([1, 2]), exact([2, 1])), within=0),
     mutants=[
         Mutant("δ² for δ", rhs=lambda x: x.M.gamma * x.delta**2 * span(x.u - x.v)),
-        Mutant("mean over pairs for max", rhs=lambda x: x.M.gamma * sum(x.all_tv) / len(x.all_tv) * span(x.u - x.v)),
+        Mutant(
+            "mean over pairs for max",
+            rhs=lambda x: x.M.gamma * sum(x.all_tv) / len(x.all_tv) * span(x.u - x.v),
+        ),
         Mutant(
             "δ over pairs of one action only",
             rhs=lambda x: x.M.gamma * x.same_action_delta * span(x.u - x.v),
@@ -203,16 +214,23 @@ class Model:
 
 
 optimal_stationary: Claim[Model] = Claim(
-    statement="the fixed point v* of T is v^π of one deterministic stationary π, and no other exceeds it in any state",
+    statement="v* = Tv* is v^π of one deterministic stationary π, and no other exceeds it in any state",
     source=PAPER.at("Theorem 6.2.7, Theorem 6.2.9"),
     let=ck.mdps(S=st.integers(1, 3), A=st.integers(1, 3)).map(Model),
     assume=[],
     then=Eq(
         lhs=lambda x: np.concatenate([x.optimum.V, x.optimum.V, x.optimum.V]),
-        rhs=lambda x: np.concatenate([rl.bellman(x.M)(x.optimum.V), x.best_policy, np.array(x.of_policies).max(axis=0)]),
+        rhs=lambda x: np.concatenate(
+            [rl.bellman(x.M)(x.optimum.V), x.best_policy, np.array(x.of_policies).max(axis=0)]
+        ),
     ),
     tight=Tight(Model(stay_or_go()), within=0),
-    mutants=[Mutant("some policy that uses one action everywhere attains v*", rhs=lambda x: np.tile(x.best_constant, 3))],
+    mutants=[
+        Mutant(
+            "some policy that uses one action everywhere attains v*",
+            rhs=lambda x: np.tile(x.best_constant, 3),
+        )
+    ],
     expect=CERTIFIED,
     certify=ck.lift_fields,
 )
@@ -234,7 +252,7 @@ class Tree(Model):
 
     @cached_property
     def best_tree(self) -> Any:
-        """max over all decision rules of the history (s_0..s_t): 2·2²·2⁴ trees, each summed over its paths."""
+        """max over all rules of the history (s_0..s_t): 2·2²·2⁴ trees, each summed over its paths."""
         M, start = self.M, 0
         nodes = [(start, *tail) for t in range(self.H) for tail in product(range(M.S), repeat=t)]
         best = None
@@ -266,7 +284,7 @@ class Tree(Model):
 
 
 optimal_stationary_history: Claim[Tree] = Claim(
-    statement="H = 3: no policy that sees the whole history beats backward induction (all 128 decision trees)",
+    statement="H = 3: no policy of the whole history beats backward induction (all 128 decision trees)",
     source=PAPER.at("Theorem 4.3.2"),
     let=ck.mdps(S=2, A=2).map(Tree),
     assume=[],
@@ -287,10 +305,15 @@ residual: Claim[Values] = Claim(
         lhs=lambda x: [sup_norm(x.Bv) / (1 + x.M.gamma), sup_norm(x.v - x.V_star)],
         rhs=lambda x: [sup_norm(x.v - x.V_star), sup_norm(x.Bv) / (1 - x.M.gamma)],
     ),
-    tight=Tight([Values(SWAP, exact([0, 0]), exact([1, 1])), Values(SWAP, exact([0, 0]), exact([1, -1]))], within=0),
+    tight=Tight(
+        [Values(SWAP, exact([0, 0]), exact([1, 1])), Values(SWAP, exact([0, 0]), exact([1, -1]))], within=0
+    ),
     mutants=[
-        Mutant("1/(1−γ²) for 1/(1−γ)", rhs=lambda x: [sup_norm(x.v - x.V_star), sup_norm(x.Bv) / (1 - x.M.gamma**2)]),
-        Mutant("lower bound ‖Bv‖ without 1/(1+γ)", lhs=lambda x: [sup_norm(x.Bv), sup_norm(x.v - x.V_star)]),
+        Mutant(
+            "1/(1−γ²) for 1/(1−γ)",
+            rhs=lambda x: [sup_norm(x.v - x.V_star), sup_norm(x.Bv) / (1 - x.M.gamma**2)],
+        ),
+        Mutant("‖Bv‖ ≤ ‖v − v*‖", lhs=lambda x: [sup_norm(x.Bv), sup_norm(x.v - x.V_star)]),
     ],
     expect=CERTIFIED,
     certify=ck.lift_fields,
@@ -353,7 +376,7 @@ def killed_value(x: Policies, survival: Any) -> StateVec:
 
 
 killing: Claim[Policies] = Claim(
-    statement="v^π is the expected undiscounted total reward when each transition survives with probability γ",
+    statement="v^π is the undiscounted total reward when each transition survives with probability γ",
     source=PAPER.at("Section 5.3"),
     let=policies(),
     assume=[],
@@ -396,7 +419,7 @@ truncation: Claim[Truncated] = Claim(
     assume=[
         Assumption(
             "0 ≤ R ≤ 1",
-            lambda x: 0 <= x.M.R.min() and x.M.R.max() <= 1,
+            lambda x: x.M.R.min() >= 0 and x.M.R.max() <= 1,
             fails_without=Truncated(
                 ONES.replace(R=exact([2], [2])), rl.Policy([0, 0], 1), rl.Policy([0, 0], 1), 3
             ),
@@ -408,7 +431,9 @@ truncation: Claim[Truncated] = Claim(
     ),
     tight=Tight(Truncated(ONES, rl.Policy([0, 0], 1), rl.Policy([0, 0], 1), 3), within=0),
     mutants=[
-        Mutant("γ^H without the horizon", rhs=lambda x: np.concatenate([x.tail, constant(x.M, x.M.gamma**x.H)])),
+        Mutant(
+            "γ^H without the horizon", rhs=lambda x: np.concatenate([x.tail, constant(x.M, x.M.gamma**x.H)])
+        ),
         Mutant(
             "γ^(H+1)/(1−γ)",
             rhs=lambda x: np.concatenate([x.tail, constant(x.M, x.M.gamma ** (x.H + 1) / (1 - x.M.gamma))]),

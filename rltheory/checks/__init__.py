@@ -21,8 +21,8 @@ from .claim import (
     Tight,
     Verdict,
 )
-from .evidence import Evidence, Outcome, Sample
 from .discover import discover
+from .evidence import Evidence, Outcome, Sample
 from .literal import fingerprint, literal
 from .main import run_module
 from .report import Counterexample, MutantReport, Report

@@ -153,7 +153,9 @@ class _Run(Generic[X]):
             return pool, next((x for x in pool if self.fails(claim.then, x)), None)
         found = self.search(claim.let, claim.then, n=self.n, shrink=True, seed=self.seed)
         if found.unsatisfiable:
-            self.findings.append("the assumptions reject every instance drawn; weaken them or aim `let` at them")
+            self.findings.append(
+                "the assumptions reject every instance drawn; weaken them or aim `let` at them"
+            )
             return found.pool, found.hit
         keys = {fingerprint(x) for x in found.pool}
         for again in range(1, ROUNDS):
@@ -232,7 +234,8 @@ class _Run(Generic[X]):
             best = max((c.ratio for _, c in results if not math.isnan(c.ratio)), default=math.nan)
             if not equality and not best >= 1 - claim.tight.slack:
                 self.findings.append(
-                    f"the slack {claim.tight.slack} is never reached: largest lhs/rhs is {best:.4g}; {claim.tight.reason}"
+                    f"the slack {claim.tight.slack} is never reached: largest lhs/rhs is {best:.4g}; "
+                    f"{claim.tight.reason}"
                 )
             if equality and not best > 0:
                 self.findings.append("both sides are zero on every instance")
@@ -266,7 +269,8 @@ class _Run(Generic[X]):
             broken = [b.says for b in self.claim.assume if not b.holds(y)]
             if broken != [a.says]:
                 self.findings.append(
-                    f"the instance meant to break only “{a.says}” breaks {broken or 'nothing'}; choose another"
+                    f"the instance meant to break only “{a.says}” breaks {broken or 'nothing'}; "
+                    "choose another"
                 )
             elif self.at(self.claim.then, y).outcome is not Outcome.FAILS:
                 self.findings.append(f"the conclusion still holds without “{a.says}” at the instance given")
@@ -320,7 +324,7 @@ class _Run(Generic[X]):
         return MutantReport(m.says, "", draws)
 
     def killed(self, m: Mutant[X], by: str, draws: int, then: Then[X], x: X) -> MutantReport:
-        sides = self.failing(self.at(then, self.lift(x)))
+        sides = self.failing(then, self.at(then, self.lift(x)))
         lhs, rhs = (str(side.lower) if side.lower == side.upper else str(float(side.lower)) for side in sides)
         relation = "eq" if isinstance(then, Eq) else "leq"
         return MutantReport(m.says, by, draws, self.label(x), lhs, rhs, relation)
@@ -390,14 +394,16 @@ class _Run(Generic[X]):
     def show(self, x: X) -> Counterexample:
         y = self.lift(x)
         c = self.at(self.claim.then, y)
-        lhs, rhs = (_show(side) for side in self.failing(c))
+        lhs, rhs = (_show(side) for side in self.failing(self.claim.then, c))
         return Counterexample(literal(y), lhs, rhs, c.evidence)
 
     @staticmethod
-    def failing(c: Comparison) -> tuple[Interval, Interval]:
+    def failing(then: Then[X], c: Comparison) -> tuple[Interval, Interval]:
         """The component of a failing comparison whose sides are furthest apart."""
         defined = [(a, b) for a, b in c.sides if a is not None and b is not None]
-        return max(defined, key=lambda ab: max(ab[0].lower - ab[1].upper, 0) or ab[1].lower - ab[0].upper)
+        if isinstance(then, Eq):
+            return max(defined, key=lambda ab: max(ab[0].lower - ab[1].upper, ab[1].lower - ab[0].upper))
+        return max(defined, key=lambda ab: ab[0].lower - ab[1].upper)
 
     def recording(self, results: list[tuple[X, Comparison]], mutants: list[MutantReport]) -> dict[str, Any]:
         from .certificates import claim_record

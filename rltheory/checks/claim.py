@@ -42,6 +42,7 @@ class Leq(Generic[X]):
     rhs: Callable[[X], Side]
 
     def __call__(self, x: X) -> Comparison:
+        """Compare the two sides at x."""
         return compare_leq(self.lhs(x), self.rhs(x))
 
 
@@ -54,6 +55,7 @@ class Eq(Generic[X]):
     within: Any = 0
 
     def __call__(self, x: X) -> Comparison:
+        """Compare the two sides at x."""
         return compare_eq(self.lhs(x), self.rhs(x), self.within)
 
 
@@ -71,6 +73,7 @@ class Rate(Generic[X]):
     resolution: float
 
     def __call__(self, x: X) -> Comparison:
+        """Compare the two sides at x."""
         return compare_leq([self.lhs(x, n) for n in self.over], [self.rhs(n) for n in self.over])
 
     def sharper(self) -> Rate[X]:
@@ -100,7 +103,7 @@ class Assumption(Generic[X]):
 
 @dataclass(frozen=True)
 class Tight(Generic[X]):
-    """An instance (or a list of them) at which lhs/rhs ≥ 1 − within; for an equality: both sides are not zero."""
+    """Instances (one, or a list) at which lhs/rhs ≥ 1 − within; for equalities: both sides are not zero."""
 
     at: X | list[X]
     within: float
@@ -140,9 +143,7 @@ class Mutant(Generic[X]):
     def __post_init__(self) -> None:
         given = [f for f in ("lhs", "rhs", "then", "let", "drop") if getattr(self, f) is not None]
         if len(given) != 1:
-            raise TypeError(
-                f"Mutant({self.says!r}): exactly one of lhs, rhs, then, let, drop; got {given or 'none'}"
-            )
+            raise TypeError(f"Mutant({self.says!r}): exactly one of lhs, rhs, then, let, drop, not {given}")
 
     def of(self, then: Then[X]) -> Then[X]:
         """The conclusion with this mutant's change."""

@@ -52,7 +52,7 @@ def modules(package: str = CATALOGUE) -> Iterator[ModuleType]:
     except ModuleNotFoundError as exc:
         if exc.name and package.startswith(exc.name):
             raise InvalidArgument(
-                f"claims: package={package!r} cannot be imported; run from the folder that holds it or install it"
+                f"claims: package={package!r} cannot be imported; install it or run from its folder"
             ) from exc
         raise
     yield root

@@ -93,8 +93,10 @@ class Interval:
     @property
     def is_zero(self) -> bool:
         """True for an exact zero, and for a float that came out as 0.0."""
-        return self.evidence <= Evidence.FLOAT and self.lower == -self.upper and (
-            self.lower == 0 or self.evidence is Evidence.FLOAT
+        return (
+            self.evidence <= Evidence.FLOAT
+            and self.lower == -self.upper
+            and (self.lower == 0 or self.evidence is Evidence.FLOAT)
         )
 
     @property
@@ -134,8 +136,8 @@ def interval(x: Side) -> Interval | None:
     if type(x).__name__ == "arb":
         return interval(Enclosure.ball(x)) if x.is_finite() else None
     raise TypeError(
-        f"a side of a claim is {x!r} of type {type(x).__name__}; use int, float, Fraction, Enclosure, arb, Sample "
-        "or an array of them"
+        f"a side of a claim is {x!r} of type {type(x).__name__}; use int, float, Fraction, Enclosure, "
+        "arb, Sample or an array of them"
     )
 
 
@@ -165,7 +167,7 @@ class Comparison:
     evidence
         Weakest over the components.
     ratio
-        Largest lhs/rhs over components with rhs > 0 (for equalities: largest |lhs| or |rhs|); NaN if none.
+        Largest lhs/rhs over components with rhs > 0 (equalities: largest |lhs| or |rhs|); NaN if none.
     slack
         Least rhs − lhs (for equalities: within − |lhs − rhs|), as a float.
     sides

@@ -121,7 +121,8 @@ class Report:
             + ("" if self.as_expected else f"  (expected {self.expect.value.upper()})"),
             f"  {self.statement}",
             f"  {self.source}",
-            f"  {self.scope}; weakest evidence {self.evidence.name.lower()}; seed {self.seed}; {self.seconds:.1f} s",
+            f"  {self.scope}; weakest evidence {self.evidence.name.lower()}; seed {self.seed}; "
+            f"{self.seconds:.1f} s",
         ]
         if not math.isnan(self.best_ratio):
             lines.append(

@@ -101,7 +101,7 @@ def laws(draw: Any, n: int | SearchStrategy[int], *, positive: bool = False) -> 
 def vectors(
     draw: Any, n: int | SearchStrategy[int], *, min_value: float = -8.0, max_value: float = 8.0
 ) -> NDArray[np.float64]:
-    """(n,) dyadic vectors in [min_value, max_value] on a grid of 256 steps; shrinks towards min_value's nearest 0."""
+    """(n,) dyadic vectors in [min_value, max_value] on a grid of 256 steps; shrinks towards 0."""
     size = n if isinstance(n, int) else draw(n)
     raw = _bytes(draw, max(size, ROOM_S))[:size].astype(np.float64)
     if min_value < 0 < max_value:  # byte 0 ↦ 0, odd bytes negative
@@ -127,7 +127,7 @@ def policies(
 def decode_mdp(
     raw: NDArray[np.uint8], S: int, A: int, gamma: float, rewards: tuple[float, float], rows: Rows = "mixed"
 ) -> MDP:
-    """A dense model from a (≥S, ≥A, ≥S+2) table of bytes: mode, reward and weights of each row; see `mdps`."""
+    """A dense model from a (≥S, ≥A, ≥S+2) table of bytes: mode, reward, weights of each row; see `mdps`."""
     table = raw[:S, :A, : S + 2].reshape(S * A, S + 2)
     forced = {"mixed": None, "dense": 2, "deterministic": 0}[rows]
     P = np.array(
@@ -178,7 +178,7 @@ def mdps(
 
 
 def lift(x: Any) -> Any:
-    """`x` over the rationals: models and policies by `.exact()`, float arrays and floats by their stored value.
+    """`x` over the rationals: models and policies by `.exact()`, floats by the value they store.
 
     `lift_fields` does this to every field of a dataclass instance.
     """

@@ -40,7 +40,7 @@ def backup(model: dict[str, Any], V: "list[F]", policy: Any) -> "list[F]":
         need(all(p >= 0 and 0 <= t < S for t, p in probs), f"pair {k}: bad probability or state")
         mass = sum((p for _, p in probs), F(0))
         need(
-            abs(mass - 1) <= F(1, 10**11) and 0 <= gamma and gamma * mass < 1,
+            abs(mass - 1) <= F(1, 10**11) and gamma >= 0 and gamma * mass < 1,
             f"pair {k}: mass {mass}, γ {gamma}",
         )
         out[ps[k]].append((pa[k], R[k] + gamma * sum((p * V[t] for t, p in probs), F(0))))
@@ -125,7 +125,7 @@ def verify_claim(c: dict[str, Any]) -> str:
 
 
 def verify(path: str) -> str:
-    """One line on what a certificate file proves; raises `Rejected`, `ValueError`, `OSError` or `KeyError`."""
+    """One line on what a certificate file proves; raises `Rejected`, or what reading it raises."""
     with open(path, encoding="utf-8") as f:
         c = json.load(f)
     need(isinstance(c, dict) and c.get("format") == FORMAT, f"not a {FORMAT} file")

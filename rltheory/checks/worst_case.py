@@ -12,6 +12,7 @@ import dataclasses
 import math
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -66,7 +67,8 @@ class WorstCase(Generic[X]):
     def __str__(self) -> str:
         end = "VIOLATED" if self.violates else "holds"
         return (
-            f"worst case of “{self.claim}”: lhs/rhs = {self.ratio:.9g} ({end}) after {self.history[-1][0]} evaluations, "
+            f"worst case of “{self.claim}”: lhs/rhs = {self.ratio:.9g} ({end}) "
+            f"after {self.history[-1][0]} evaluations, "
             f"seed {self.seed}\n  at {self.literal}"
         )
 
@@ -130,7 +132,10 @@ def _mdp_part(m: MDP) -> _Part:
         unit = 1 / (1 + np.exp(-np.clip(z[n:], -40, 40)))
         unit = np.where(unit < 0.01, 0.0, np.where(unit > 0.99, 1.0, unit))
         return MDP(
-            _softmax(z[:n].reshape(m.S, m.A, m.S)), (low + unit * (high - low)).reshape(m.S, m.A), m.gamma, mu=m.mu
+            _softmax(z[:n].reshape(m.S, m.A, m.S)),
+            (low + unit * (high - low)).reshape(m.S, m.A),
+            m.gamma,
+            mu=m.mu,
         )
 
     return _Part(n + m.S * m.A, encode, decode)
@@ -141,7 +146,9 @@ class _Adapter(Generic[X]):
 
     def __init__(self, x: X) -> None:
         if not dataclasses.is_dataclass(x) or isinstance(x, type):
-            raise InvalidArgument(f"worst_case: instance of type {type(x).__name__} is not a dataclass; it has no fields")
+            raise InvalidArgument(
+                f"worst_case: instance of type {type(x).__name__} is not a dataclass; it has no fields"
+            )
         self.x = x
         self.parts: list[tuple[str, _Part]] = []
         for f in dataclasses.fields(x):
@@ -149,15 +156,24 @@ class _Adapter(Generic[X]):
             if part is not None:
                 self.parts.append((f.name, part))
         self.size = sum(p.size for _, p in self.parts)
+        models = [name for name, _ in self.parts if isinstance(getattr(x, name), MDP)]
+        self.shared: dict[str, str] = {}
+        for i, name in enumerate(models):
+            for first in models[:i]:
+                if np.array_equal(getattr(x, name).R, getattr(x, first).R):
+                    self.shared.setdefault(name, first)
 
     def encode(self) -> Floats:
         return np.concatenate([p.encode() for _, p in self.parts])
 
     def decode(self, z: Floats) -> X:
-        at, values = 0, {}
+        at = 0
+        values: dict[str, Any] = {}
         for name, p in self.parts:
             values[name] = p.decode(z[at : at + p.size])
             at += p.size
+        for name, first in self.shared.items():
+            values[name] = values[name].replace(R=values[first].R)
         return dataclasses.replace(self.x, **values)  # type: ignore[type-var]
 
 
@@ -165,7 +181,8 @@ def snap(x: Any, grid: int = GRID) -> Any:
     """`x` with every probability row and number rounded to a multiple of 1/grid (rows still sum to one)."""
     if isinstance(x, MDP):
         rows = np.array([_snap_row(r, grid) for r in x.P.reshape(-1, x.S)])
-        return MDP(rows.reshape(x.P.shape), np.round(x.R * grid) / grid, x.gamma, mu=_snap_row(x.mu, grid))
+        mu = None if (x.mu == x.mu[0]).all() else _snap_row(x.mu, grid)
+        return MDP(rows.reshape(x.P.shape), np.round(x.R * grid) / grid, x.gamma, mu=mu)
     if isinstance(x, Policy) and not x.is_deterministic:
         return Policy(np.array([_snap_row(r, grid) for r in x.matrix()]))
     if isinstance(x, np.ndarray) and x.dtype.kind == "f":
@@ -174,7 +191,9 @@ def snap(x: Any, grid: int = GRID) -> Any:
     if isinstance(x, float):
         return round(x * grid) / grid
     if dataclasses.is_dataclass(x) and not isinstance(x, type):
-        return dataclasses.replace(x, **{f.name: snap(getattr(x, f.name), grid) for f in dataclasses.fields(x) if f.init})
+        return dataclasses.replace(
+            x, **{f.name: snap(getattr(x, f.name), grid) for f in dataclasses.fields(x) if f.init}
+        )
     return x
 
 
@@ -185,7 +204,9 @@ def _snap_row(p: Floats, grid: int) -> Floats:
     return row
 
 
-def worst_case(claim: Claim[X], n: int = 5_000, *, seed: int = 0, starts: int = 4, id: str = "") -> WorstCase[X]:
+def worst_case(
+    claim: Claim[X], n: int = 5_000, *, seed: int = 0, starts: int = 4, id: str = ""
+) -> WorstCase[X]:
     """Maximise lhs/rhs of an inequality over its admissible instances.
 
     Parameters
@@ -221,7 +242,11 @@ def worst_case(claim: Claim[X], n: int = 5_000, *, seed: int = 0, starts: int = 
             c = then(x)
         except (RLTheoryError, ArithmeticError, ValueError, np.linalg.LinAlgError):
             return -math.inf, None
-        score = c.ratio if c.outcome not in (Outcome.UNDEFINED, Outcome.TRIVIAL) and not math.isnan(c.ratio) else -math.inf
+        score = (
+            c.ratio
+            if c.outcome not in (Outcome.UNDEFINED, Outcome.TRIVIAL) and not math.isnan(c.ratio)
+            else -math.inf
+        )
         if score > best:
             best, champion = score, x
             history.append((count, score))
@@ -247,7 +272,9 @@ def worst_case(claim: Claim[X], n: int = 5_000, *, seed: int = 0, starts: int = 
         for k, x in enumerate(tops):
             _evolve(x, value, max(0, (n - count) // max(1, len(tops) - k)), seed + k)
     if champion is None:
-        raise InvalidArgument("worst_case: no admissible instance with rhs > 0 was drawn; raise n or aim `let`")
+        raise InvalidArgument(
+            "worst_case: no admissible instance with rhs > 0 was drawn; raise n or aim `let`"
+        )
     return _conclude(claim, champion, tuple(history), count, seed, id)
 
 
@@ -280,15 +307,17 @@ def _conclude(
     claim: Claim[X], x: X, history: tuple[tuple[int, float], ...], count: int, seed: int, id: str
 ) -> WorstCase[X]:
     candidates = [x]
-    try:
+    with suppress(RLTheoryError):
         candidates.insert(0, snap(x))
-    except RLTheoryError:
-        pass
     for y in candidates:
         z = y if claim.certify is None else claim.certify(y)
         if claim.admits(z):
             c = claim.then(z)
             if not math.isnan(c.ratio):
                 end = ((count, c.ratio),) if history[-1][0] != count else ()
-                return WorstCase(c.ratio, z, c.outcome is Outcome.FAILS, (*history, *end), seed, id or claim.statement)
-    raise InvalidArgument("worst_case: the best instance is no longer admissible in exact arithmetic; raise n")
+                return WorstCase(
+                    c.ratio, z, c.outcome is Outcome.FAILS, (*history, *end), seed, id or claim.statement
+                )
+    raise InvalidArgument(
+        "worst_case: the best instance is no longer admissible in exact arithmetic; raise n"
+    )

@@ -52,7 +52,7 @@ def nums(lo: int = 1, hi: int = 10_000) -> Any:
 
 def square(**change: Any) -> Claim[Num]:
     """a ≤ a² for a ≥ 1, tight at 1."""
-    fields: dict[str, Any] = dict(
+    fields: dict[str, Any] = dict(  # noqa: C408
         statement="a ≤ a² for a ≥ 1",
         source=PAPER.at("1"),
         let=nums(),
@@ -122,7 +122,10 @@ def test_a_tie_is_not_a_pass() -> None:
     [
         ({"let": nums(1, 20)}, "at least 50"),
         ({"then": Leq(lambda x: 0, lambda x: 0)}, "at least 50"),
-        ({"let": nums(), "assume": [Assumption("never", lambda x: False, NotShown("test"))]}, "reject every instance"),
+        (
+            {"let": nums(), "assume": [Assumption("never", lambda x: False, NotShown("test"))]},
+            "reject every instance",
+        ),
         ({"mutants": [Mutant("still true", rhs=lambda x: x.a**3)]}, "survives"),
         ({"mutants": [Mutant("only at 1", lhs=lambda x: 2 if x.a == 1 else 0, named_only=True)]}, "power 0"),
         ({"tight": Tight(Num(Fraction(3)), within=0.5)}, "not tight"),
@@ -149,7 +152,9 @@ def test_an_equality_whose_tight_case_is_zero_is_vacuous() -> None:
 
 @pytest.mark.parametrize("side", [math.nan, math.inf, flint.arb("nan")])
 def test_nan_is_inconclusive(side: Any) -> None:
-    r = square(then=Leq(lambda x: side, lambda x: x.a), mutants=[Mutant("a+1 ≤ a", lhs=lambda x: x.a + 1)]).check()
+    r = square(
+        then=Leq(lambda x: side, lambda x: x.a), mutants=[Mutant("a+1 ≤ a", lhs=lambda x: x.a + 1)]
+    ).check()
     assert r.verdict is INCONCLUSIVE and not r.as_expected
 
 
@@ -171,7 +176,12 @@ def test_a_rate_must_not_survive_a_sharper_exponent() -> None:
             source=PAPER.at("rate"),
             let=st.integers(1, 2000).map(lambda k: Num(k / 1000)),
             assume=[],
-            then=Rate(lhs=lambda x, n: x.a * n**0.5, rhs=rhs, over=[2.0**k for k in range(4, 40, 4)], resolution=0.05),
+            then=Rate(
+                lhs=lambda x, n: x.a * n**0.5,
+                rhs=rhs,
+                over=[2.0**k for k in range(4, 40, 4)],
+                resolution=0.05,
+            ),
             tight=Tight(Num(2.0), within=0.01),
             mutants=[Mutant("half the constant", rhs=lambda n: n**0.5)],
             expect=SUPPORTED,

@@ -10,7 +10,7 @@ import rltheory
 
 pytest_plugins = ["pytester"]
 
-MODULE = '''
+MODULE = """
 from dataclasses import dataclass
 from fractions import Fraction
 from hypothesis import strategies as st
@@ -31,7 +31,7 @@ def claim(k, expect=CERTIFIED):
 good = claim(1)
 bad = claim(2)
 too_modest = claim(1, SUPPORTED)
-'''
+"""
 
 
 def test_claims_are_items(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,7 +40,8 @@ def test_claims_are_items(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyP
     folder = pytester.mkdir("papers")
     (folder / "toy.py").write_text(MODULE)
     (Path(pytester.path) / "other.py").write_text("raise RuntimeError('not collected')")
-    result = pytester.runpytest_subprocess("-p", "rltheory.checks.pytest_plugin", "-q", "-rA", "--claim-draws=60")
+    plugin = ("-p", "rltheory.checks.pytest_plugin")
+    result = pytester.runpytest_subprocess(*plugin, "-q", "-rA", "--claim-draws=60")
     result.assert_outcomes(passed=3, failed=3)
     out = result.stdout.str()
     assert "good[mutant: a² ≤ a]" in out

@@ -1,0 +1,307 @@
+"""Planted bugs: does anything notice?  `python tests/teeth.py [NAME ...] [--jobs 2]`.
+
+Each bug is one textual change to one source file, made in a scratch copy of the project.  The suites
+named for it (claims and tests that should notice) run against the copy until one fails.  A bug that
+no suite catches is a hole in the checks, and the script exits with 1.  A change whose text is no longer
+in the file is an error too: the list must follow the code.
+"""
+
+# ruff: noqa: E501  (one bug, one line)
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+COPIED = ("rltheory", "proofs_check", "tests", "pyproject.toml", "docs")
+
+
+@dataclass(frozen=True)
+class Bug:
+    """One planted bug: in `file`, the `n`-th occurrence (all if None) of `old` becomes `new`."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    suites: tuple[str, ...]
+    n: int | None = 0
+
+
+def claims(*ids: str) -> tuple[str, ...]:
+    """Suites that check claims by id."""
+    return tuple(f"claim {i}" for i in ids)
+
+
+CSR, DENSE = "rltheory/kernels/bellman_csr.py", "rltheory/kernels/bellman_dense.py"
+CERT, EXACT = "rltheory/kernels/certificate.py", "rltheory/kernels/exact.py"
+BELLMAN, POLICY = "rltheory/operators/bellman.py", "rltheory/operators/policy.py"
+OCCUPANCY, PI = "rltheory/operators/occupancy.py", "rltheory/solvers/policy_iteration.py"
+ENCLOSURES = ("test tests/property/test_enclosures.py",)
+
+BUGS = [
+    Bug(
+        "exact backup forgets γ",
+        EXACT,
+        "[r + m.gamma * e for r, e",
+        "[r + e for r, e",
+        claims("exact-mdp.contraction"),
+    ),
+    Bug(
+        "exact backup: γ²",
+        EXACT,
+        "[r + m.gamma * e for r, e",
+        "[r + m.gamma**2 * e for r, e",
+        claims("exact-mdp.shift"),
+    ),
+    Bug("exact max is a min", EXACT, "if q[j] > q[k]:", "if q[j] < q[k]:", claims("exact-mdp.convex")),
+    Bug(
+        "exact evaluation transposes P",
+        EXACT,
+        "P[s, m.indices[j]] += w",
+        "P[m.indices[j], s] += w",
+        claims("exact-mdp.killing"),
+    ),
+    Bug(
+        "exact evaluation: γ off by one power",
+        EXACT,
+        "identity(m.S) - P * m.gamma)",
+        "identity(m.S) - P * m.gamma**2)",
+        claims("exact-mdp.killing"),
+    ),
+    Bug(
+        "exact Howard stops after one improvement",
+        PI,
+        "            rows, changes = new, changes + 1\n        V = ex",
+        "            rows, changes = new, changes + 1\n            v = ex.evaluate_rows(m, rows)\n            break\n        V = ex",
+        claims("exact-mdp.optimal-stationary"),
+    ),
+    Bug(
+        "Howard improves towards the worst",
+        PI,
+        "better = [s for s in range(mdp.S) if best[s] > q[rows[s]]]",
+        "better = [s for s in range(mdp.S) if best[s] > q[rows[s]] and s > 0]",
+        claims("exact-mdp.optimal-stationary", "exact-mdp.pi-monotone"),
+    ),
+    Bug(
+        "Dantzig picks the least advantage",
+        PI,
+        "s = max(better, key=lambda s: (best[s] - v[s], -s))",
+        "s = min(better, key=lambda s: (best[s] - v[s], -s))",
+        claims("exact-mdp.dantzig-contraction"),
+    ),
+    Bug(
+        "float PI keeps a stale policy",
+        PI,
+        "V = solve_discounted(P[rows], mdp.R_pairs[rows]",
+        "V = solve_discounted(P[start], mdp.R_pairs[rows]",
+        ("test tests/unit/test_policy_iteration.py",),
+    ),
+    Bug(
+        "CSR backup: max starts at zero",
+        CSR,
+        "best, pick = -np.inf, k",
+        "best, pick = 0.0, k",
+        ENCLOSURES + ("test tests/unit",),
+    ),
+    Bug(
+        "CSR backup drops odd entries",
+        CSR,
+        "            if j < stop:\n                a += data[j] * V[indices[j]]\n                j += one\n            q = R[k]",
+        "            if j < stop:\n                j += one\n            q = R[k]",
+        ("test tests/unit",),
+        None,
+    ),
+    Bug(
+        "dense backup: wrong axis stride",
+        DENSE,
+        "base += n",
+        "base += n - np.uint64(1)",
+        ("test tests/unit", *ENCLOSURES),
+    ),
+    Bug(
+        "certificate drops its rounding terms",
+        CERT,
+        "unit = 2.0**-53 * (1 + 2.0**-9) if with_rounding else 0.0",
+        "unit = 0.0",
+        ENCLOSURES,
+        None,
+    ),
+    Bug(
+        "certificate: α for β",
+        CERT,
+        "alpha, beta = gamma * smax, gamma * smin",
+        "alpha, beta = gamma * smin, gamma * smin",
+        ENCLOSURES,
+    ),
+    Bug(
+        "certificate forgets 1/(1−γ)",
+        CERT,
+        "add = h / tight if h >= 0.0 else h / loose",
+        "add = h if h >= 0.0 else h / loose",
+        ENCLOSURES,
+    ),
+    Bug(
+        "occupancy forgets to transpose",
+        OCCUPANCY,
+        "(eye - mdp.gamma * P).T, law",
+        "(eye - mdp.gamma * P), law",
+        claims("exact-mdp.occupancy"),
+    ),
+    Bug(
+        "occupancy: float twin forgets to transpose",
+        OCCUPANCY,
+        "_matrix(mdp, pi).T",
+        "_matrix(mdp, pi)",
+        ("test tests/unit",),
+    ),
+    Bug(
+        "normalised and unnormalised swapped",
+        OCCUPANCY,
+        "if normalised else d",
+        "if not normalised else d",
+        claims("exact-mdp.lp", "exact-mdp.occupancy"),
+    ),
+    Bug(
+        "greedy ignores the action to keep",
+        BELLMAN,
+        "rows = np.where(stay, old, rows)",
+        "rows = np.where(stay, rows, rows)",
+        ("test tests/unit",),
+    ),
+    Bug(
+        "stochastic policy: weights not applied",
+        POLICY,
+        "return [[(k, to_fmpq(w[k])) for k",
+        "return [[(k, to_fmpq(1.0)) for k",
+        claims("exact-mdp.killing", "exact-mdp.occupancy"),
+    ),
+    Bug(
+        "finite horizon: one step short",
+        "rltheory/solvers/backward_induction.py",
+        "for h in reversed(range(H)):",
+        "for h in reversed(range(1, H)):",
+        claims("exact-mdp.finite-horizon") + ("test tests/unit",),
+    ),
+    Bug(
+        "terminal state bootstrapped",
+        "rltheory/models/mdp.py",
+        "rows[k, s] = one",
+        "rows[k, 0] = one",
+        ("test tests/unit", "test tests/reference"),
+    ),
+    Bug(
+        "row sums are not checked",
+        "rltheory/models/validate.py",
+        "bad = np.abs(sums - 1) > (0 if exact else ROW_TOL)",
+        "bad = np.abs(sums - 1) > 1",
+        ("test tests/unit/test_bad_input.py",),
+    ),
+    Bug(
+        "a tie passes as holding",
+        "rltheory/checks/evidence.py",
+        "elif a.upper <= b.lower:",
+        "elif a.lower <= b.upper:",
+        ("test tests/unit/test_checks.py",),
+    ),
+    Bug(
+        "a surviving mutant is waved through",
+        "rltheory/checks/check.py",
+        "if not r.killed:",
+        "if False:",
+        ("test tests/unit/test_checks.py",),
+    ),
+    Bug(
+        "the verifier accepts any value function",
+        "rltheory/checks/verifier.py",
+        'policy"]) == V,',
+        'policy"]) is not None,',
+        ("test tests/unit/test_certificates.py",),
+    ),
+    Bug(
+        "variance with γ for γ²",
+        "rltheory/solvers/variance.py",
+        "gamma**2",
+        "gamma",
+        claims("exact-mdp.sobel"),
+        None,
+    ),
+    Bug(
+        "expectile weights exchanged", "rltheory/operators/expectile.py", "", "", claims("iql.expectile-foc")
+    ),
+]
+
+
+def plant(bug: Bug, root: Path) -> None:
+    """Make the change in the copy at `root`; raises ValueError if the text is not there."""
+    path = root / bug.file
+    text = path.read_text()
+    if not bug.old or text.count(bug.old) == 0:
+        raise ValueError(f"{bug.name}: the text to change is not in {bug.file}")
+    if bug.n is None:
+        path.write_text(text.replace(bug.old, bug.new))
+        return
+    parts = text.split(bug.old)
+    path.write_text(bug.old.join(parts[: bug.n + 1]) + bug.new + bug.old.join(parts[bug.n + 1 :]))
+
+
+def command(suite: str) -> list[str]:
+    """The command line of a suite: `claim ID` or `test PATH`."""
+    kind, what = suite.split(" ", 1)
+    if kind == "claim":
+        return [sys.executable, "-m", "rltheory", "check", what, "--fast", "-q"]
+    return [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", what]
+
+
+def catcher(bug: Bug) -> str | None:
+    """The first suite that fails on the planted bug, or None."""
+    with tempfile.TemporaryDirectory() as tmp:
+        root = Path(tmp)
+        for name in COPIED:
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__", "_build"))
+            elif source.exists():
+                shutil.copy(source, root / name)
+        plant(bug, root)
+        env = {**os.environ, "PYTHONPATH": str(root), "NUMBA_CACHE_DIR": str(root / ".numba")}
+        for suite in bug.suites:
+            done = subprocess.run(
+                command(suite), cwd=root, env=env, capture_output=True, text=True, check=False
+            )
+            if done.returncode == 1:
+                return suite
+            if done.returncode not in (0, 1):
+                raise RuntimeError(
+                    f"{bug.name}: {suite} exited with {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+                )
+    return None
+
+
+def main() -> int:
+    """Plant every bug (or those named), print which suite catches each."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", help="bugs to plant (substrings of their names); all if none")
+    parser.add_argument("--jobs", type=int, default=1)
+    args = parser.parse_args()
+    chosen = [b for b in BUGS if not args.names or any(n in b.name for n in args.names)]
+    missed = 0
+    with ThreadPoolExecutor(args.jobs) as pool:
+        for bug, suite in zip(chosen, pool.map(catcher, chosen), strict=True):
+            missed += suite is None
+            print(f"{bug.name:48s} {'caught by ' + suite if suite else 'NOT CAUGHT'}", flush=True)
+    print(f"{len(chosen) - missed} of {len(chosen)} planted bugs caught")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
