@@ -58,7 +58,7 @@ def occupancy(
         eye = exact_array(np.eye(mdp.S, dtype=np.int64))
         d = solve_linear((eye - mdp.gamma * P).T, law)
     else:
-        d = solve_discounted(_matrix(mdp, pi).T, float_array(law), float(mdp.gamma))
+        d = solve_discounted(_matrix(mdp, pi).T, float_array(law), float(mdp.gamma), transposed=True)
     return d * (1 - mdp.gamma) if normalised else d
 
 

@@ -91,7 +91,9 @@ class Solution:
     def error(self) -> Real:
         """max_s max(upper − V, V − lower): a bound on ‖V − V*‖; zero for exact solutions."""
         worst: Real = max((self.upper - self.V).max(), (self.V - self.lower).max())
-        return worst
+        if self.V.dtype == object or not worst > 0:
+            return worst
+        return float(np.nextafter(float(worst), np.inf))  # the differences themselves were rounded
 
     @property
     def Q(self) -> StateAction:

@@ -39,14 +39,18 @@ class BatchSolution:
 
     @property
     def error(self) -> FloatVec:
-        """(B,) bounds on ‖V − V*‖ of each model, rounded up."""
-        gap = np.maximum(self.upper - self.V, self.V - self.lower).max(axis=1)
+        """(B,) bounds on ‖V − V*‖ of each model, rounded up; infinite where V is not finite."""
+        with np.errstate(invalid="ignore"):
+            gap = np.maximum(self.upper - self.V, self.V - self.lower).max(axis=1)
+        gap = np.where(np.isnan(gap), np.inf, gap)
         return np.asarray(np.where(gap > 0, np.nextafter(gap, np.inf), gap))
 
     @property
     def solved(self) -> BoolVec:
         """(B,) True where the accuracy asked for was certified (never for NaN)."""
-        return np.asarray(self.error <= self.tol * np.maximum(1.0, np.abs(self.V).max(axis=1)))
+        error = self.error
+        near = error <= self.tol * np.maximum(1.0, np.abs(self.V).max(axis=1))
+        return np.asarray(near & np.isfinite(error))
 
     def value(self, b: int, s: int) -> Enclosure:
         """Enclosure of the value of state s in model b."""
