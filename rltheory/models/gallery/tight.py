@@ -96,7 +96,8 @@ def slow_switch(gamma: Real = 0.9, *, up: Real = 0.5, down: Real = 0.5) -> MDP:
     """Two states with rewards 0, 1; state 0 is left with probability up·(1 − γ), 1 with down·(1 − γ).
 
     ‖(I − γP)^−1 √Var_P(V)‖ in units of (1 − γ)^−3/2 tends to 1/(2√2) = 0.3536 for up = down = ½ and
-    to 0.3713 for up = 0.535, down = 0.219, as γ → 1.
+    to 0.371195 for up = 0.535, down = 0.219, as γ → 1 (0.3713 at γ = 0.999): with a = up, b = down it is
+    ((1 + b)√a + a√b)/(1 + a + b)².
     """
     g = discount("slow_switch", gamma)
     u, d = probability("slow_switch", up=decimal(up) * (1 - g), down=decimal(down) * (1 - g))
