@@ -10,15 +10,14 @@ __getattr__, __dir__, __all__ = attach(
         "backward_induction": "BackwardInduction evaluate_horizon",
         "batched": "BatchSolution evaluate_batch solve_batch",
         "blackwell": "Blackwell",
+        "constrained": "ConstrainedLP ConstrainedSolution",
         "evaluation": "advantage evaluate",
         "extraction": "awr awr_balls awr_value greedy_in_support",
+        "gittins": "GittinsIndex bandit_mdp gittins_index index_policy",
         "hitting": "diameter hitting_times",
         "implicit_q": "ImplicitQ ImplicitQIteration in_support_optimum revealed support_model",
         "linear_program": "LinearProgram",
         "modified_policy_iteration": "ModifiedPolicyIteration",
-        "off_policy": (
-            "Trajectory dr_variance estimate marginal_ratio off_policy_moments policy_table ratio_second_moment trajectories weighted_is_mean"
-        ),
         "policy_gradient": "NaturalPolicyGradient PolicyMirrorDescent",
         "policy_iteration": "PolicyIteration",
         "portfolio": "solve",
