@@ -1,9 +1,19 @@
 """Frozen, validated nouns: MDPs, policies, horizons."""
 
 from . import gallery
+from .dataset import from_counts, mixture_behaviour, sample_counts
 from .finite_horizon import FiniteHorizonMDP
 from .mdp import MDP
 from .policy import Policy
 from .ssp import SSP
 
-__all__ = ["MDP", "SSP", "FiniteHorizonMDP", "Policy", "gallery"]
+__all__ = [
+    "MDP",
+    "SSP",
+    "FiniteHorizonMDP",
+    "Policy",
+    "from_counts",
+    "gallery",
+    "mixture_behaviour",
+    "sample_counts",
+]

@@ -415,6 +415,44 @@ class MDP:
             out._set(R_pairs=frozen(arr), R_next=None)
         return out
 
+    def restrict(self, keep: Entries) -> MDP:
+        """The model with only the pairs of a (S, A) or (N,) mask; action ids and numbers unchanged.
+
+        Raises
+        ------
+        InvalidModel
+            If the mask has the wrong shape or leaves a state without actions.
+        """
+        mask = np.asarray(keep, dtype=np.bool_)
+        if mask.shape == (self.S, self.A):
+            mask = mask[self.pair_state, self.pair_action]
+        if mask.shape != (self.N,):
+            raise InvalidModel(
+                f"restrict: mask of shape {mask.shape}, must be ({self.S}, {self.A}) or ({self.N},)"
+            )
+        rows = np.flatnonzero(mask)
+        ptr = np.searchsorted(self.pair_state[rows], np.arange(self.S + 1)).astype(np.int64)
+        if (np.diff(ptr) == 0).any():
+            s = int(np.argmax(np.diff(ptr) == 0))
+            raise InvalidModel(f"restrict: state {s} keeps no action; keep at least one")
+        data, indices, indptr = self.csr
+        at = np.repeat(mask, np.diff(indptr))
+        ends = np.concatenate([[0], np.cumsum(np.diff(indptr)[rows])]).astype(np.int64)
+        out = object.__new__(MDP)
+        out.__dict__.update({k: v for k, v in self.__dict__.items() if k not in _CACHED})
+        out._set(
+            N=int(rows.size),
+            layout="csr",
+            state_ptr=frozen(ptr),
+            pair_state=frozen(self.pair_state[rows]),
+            pair_action=frozen(self.pair_action[rows]),
+            R_pairs=frozen(self.R_pairs[rows]),
+            R_next=None,
+            _rows=None,
+            _csr=(frozen(data[at]), frozen(indices[at]), frozen(ends)),
+        )
+        return out
+
     # ---- identity ------------------------------------------------------------------------
     @cached_property
     def content_hash(self) -> str:

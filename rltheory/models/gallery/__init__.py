@@ -53,6 +53,7 @@ from .tight import (
     slow_switch,
     ssp_improper,
 )
+from .u_maze import u_maze
 
 __all__ = [
     "avi_api_chain",
@@ -114,6 +115,7 @@ __all__ = [
     "two_absorbing",
     "two_cycle",
     "two_state_chain",
+    "u_maze",
     "williams_baird",
     "williams_baird_values",
 ]
