@@ -17,6 +17,7 @@ policy seen before ends the run: PI cannot cycle.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from types import MappingProxyType
@@ -114,7 +115,7 @@ class PolicyIteration:
             v = ex.evaluate_rows(m, rows)
             if self.keep_trace:
                 trace.append(Step(rows_policy(mdp, rows), ex.from_fmpq_list(v)))
-            new = self._improve_exact(mdp, rows, v)
+            new = switch_exact(self.rule, m.state_ptr, rows, ex.q_pairs(m, v), v)
             if (new == rows).all():
                 break
             if changes == self.max_iter:
@@ -139,24 +140,6 @@ class PolicyIteration:
             trace=tuple(trace),
             info=MappingProxyType({"policy_changes": changes}),
         )
-
-    def _improve_exact(self, mdp: MDP, rows: IntVec, v: list[fmpq]) -> IntVec:
-        m = mdp.rational
-        q = ex.q_pairs(m, v)
-        best, arg = ex.maximise(m.state_ptr, q)
-        better = [s for s in range(mdp.S) if best[s] > q[rows[s]]]
-        new = rows.copy()
-        if not better:
-            return new
-        if self.rule == "howard":
-            new[better] = [arg[s] for s in better]
-            return new
-        if self.rule == "dantzig":
-            s = max(better, key=lambda s: (best[s] - v[s], -s))
-        else:
-            s = better[-1] if self.rule == "simple-highest" else better[0]
-        new[s] = arg[s]
-        return new
 
     # ---- doubles -------------------------------------------------------------------------
     def _run_float(self, mdp: MDP, rows: IntVec) -> Solution:
@@ -189,7 +172,7 @@ class PolicyIteration:
                 trace.append(Step(rows_policy(mdp, rows), V))
             q = mdp.R_pairs + mdp.gamma * (P @ V)
             residuals.append(float(sup_norm(np.maximum.reduceat(q, mdp.state_ptr[:-1]) - V)))
-            new = self._improve_float(mdp, rows, q, V)
+            new = switch_float(self.rule, mdp, rows, q, V)
             if (new == rows).all():
                 break
             mark = _digest(new)
@@ -199,24 +182,6 @@ class PolicyIteration:
             seen.add(mark)
             rows, changes = new, changes + 1
         return _Run(rows, V, changes, trace, residuals, hit_limit, recurred)
-
-    def _improve_float(self, mdp: MDP, rows: IntVec, q: FloatVec, V: FloatVec) -> IntVec:
-        slack = TIE * max(1.0, float(sup_norm(V)))
-        first, best = first_maximiser(mdp, q, slack)
-        better = np.flatnonzero(best > q[rows] + slack)
-        new = rows.copy()
-        if better.size == 0:
-            return new
-        if self.rule == "howard":
-            new[better] = first[better]
-            return new
-        if self.rule == "dantzig":
-            adv = best[better] - V[better]
-            s = better[np.argmax(adv >= adv.max() - slack)]
-        else:
-            s = better[-1] if self.rule == "simple-highest" else better[0]
-        new[s] = first[s]
-        return new
 
 
 @dataclass
@@ -245,6 +210,46 @@ def pair_matrix(mdp: MDP) -> Any:
     if mdp.layout == "dense":
         return mdp.P_pairs
     return sp.csr_array(mdp.csr, shape=(mdp.N, mdp.S))
+
+
+def switch_exact(
+    rule: Rule, state_ptr: Sequence[int], rows: IntVec, q: Sequence[fmpq], v: Sequence[fmpq]
+) -> IntVec:
+    """Rows after one improvement by `rule` of the policy `rows` with values v and pair values q."""
+    best, arg = ex.maximise(state_ptr, q)
+    better = [s for s in range(len(rows)) if best[s] > q[rows[s]]]
+    new = rows.copy()
+    if not better:
+        return new
+    if rule == "howard":
+        new[better] = [arg[s] for s in better]
+        return new
+    if rule == "dantzig":
+        s = max(better, key=lambda s: (best[s] - v[s], -s))
+    else:
+        s = better[-1] if rule == "simple-highest" else better[0]
+    new[s] = arg[s]
+    return new
+
+
+def switch_float(rule: Rule, mdp: MDP, rows: IntVec, q: FloatVec, V: FloatVec, tie: float = TIE) -> IntVec:
+    """As `switch_exact` in doubles: differences up to tie·max(1, ‖V‖) count as none."""
+    slack = tie * max(1.0, float(sup_norm(V)))
+    first, best = first_maximiser(mdp, q, slack)
+    better = np.flatnonzero(best > q[rows] + slack)
+    new = rows.copy()
+    if better.size == 0:
+        return new
+    if rule == "howard":
+        new[better] = first[better]
+        return new
+    if rule == "dantzig":
+        adv = best[better] - V[better]
+        s = better[np.argmax(adv >= adv.max() - slack)]
+    else:
+        s = better[-1] if rule == "simple-highest" else better[0]
+    new[s] = first[s]
+    return new
 
 
 def first_maximiser(mdp: MDP, q: FloatVec, slack: float) -> tuple[IntVec, FloatVec]:

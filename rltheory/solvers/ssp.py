@@ -21,24 +21,20 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
-import scipy.sparse as sp
-import scipy.sparse.linalg as spla
 from flint import fmpq, fmpq_mat
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import FloatVec, IntVec, sup_norm
+from ..arrays import IntVec, sup_norm
 from ..errors import ImproperPolicy, InvalidArgument
 from ..kernels import exact as ex
-from ..kernels import graph
 from ..models.mdp import MDP
 from ..models.policy import Policy
 from ..models.ssp import SSP
 from ..results import Solution, Status, Step
-from .bounds import backup_pairs, enclose_backup, enclose_policy_backup, pair_weights, stochastic
+from .bounds import pair_weights, stochastic
+from .policy_iteration import Rule, start_rows, switch_exact
 from .proper import Quotient, all_proper, improper_state, is_proper, quotient
-
-TIE = 1e-12
-DENSE_LIMIT = 1200
+from .ssp_float import TIE, evaluate_float, iterate, mask, optimal_bounds, policy_bound, sweep
 
 __all__ = ["SSPSolver", "all_proper", "evaluate_ssp", "expected_steps", "is_proper"]
 
@@ -51,6 +47,11 @@ class SSPSolver:
     ----------
     method
         "policy-iteration" (from a proper policy) or "value-iteration" (from 0; doubles only).
+    rule
+        Improvement rule of policy iteration, as in `PolicyIteration`.
+    pi0
+        Proper (S,) action ids for policy iteration to start from; shortest positive-probability paths to
+        the terminal states if not given.
     tol
         Relative accuracy max(1, ‖V‖)·tol that the enclosure must reach in doubles.
     max_iter
@@ -81,6 +82,8 @@ class SSPSolver:
     """
 
     method: Literal["policy-iteration", "value-iteration"] = "policy-iteration"
+    rule: Rule = "howard"
+    pi0: ArrayLike | Policy | None = None
     tol: float = 1e-8
     max_iter: int = 1_000_000
     keep_trace: bool = False
@@ -101,10 +104,10 @@ class SSPSolver:
         return self._run_float(ssp, quo)
 
     def _run_exact(self, ssp: SSP, quo: Quotient) -> Solution:
-        m, rows = quo.model.rational, quo.proper_rows
-        if not self.keep_trace:
-            rows = _iterate(quo.model.float(), rows, 0.0, TIE, self.max_iter).rows
-            if improper_state(quo.model, _mask(quo.model, rows)) is not None:
+        m, rows = quo.model.rational, self._start(ssp, quo)
+        if not self.keep_trace and self.pi0 is None and self.rule == "howard":
+            rows = iterate(quo.model.float(), rows, 0.0, TIE, self.max_iter).rows
+            if improper_state(quo.model, mask(quo.model, rows)) is not None:
                 rows = quo.proper_rows
         trace, changes, status = [], 0, Status.EXACT
         while True:
@@ -112,8 +115,7 @@ class SSPSolver:
             if self.keep_trace:
                 trace.append(Step(quo.lift(ssp, rows), ex.from_fmpq_list(v)[quo.component]))
             q = [r + e for r, e in zip(m.R, ex.expected_next(m, v), strict=True)]
-            best, arg = ex.maximise(m.state_ptr, q)
-            new = np.array([arg[s] if best[s] > q[rows[s]] else rows[s] for s in range(quo.model.S)])
+            new = switch_exact(self.rule, m.state_ptr, rows, q, v)
             if (new == rows).all():
                 break
             if changes == self.max_iter:
@@ -124,13 +126,30 @@ class SSPSolver:
         upper = V if status is Status.EXACT else np.full(V.shape, np.inf, dtype=object)
         return _solution(ssp, quo, V, V, upper, rows, status, self.method, changes, tuple(trace))
 
+    def _start(self, ssp: SSP, quo: Quotient) -> IntVec:
+        if self.pi0 is None:
+            return quo.proper_rows
+        if quo.merged:
+            raise InvalidArgument(
+                f"SSPSolver: pi0 given, but states {quo.merged[0][:8]} are merged as free to stay in; leave it out"
+            )
+        rows = start_rows(ssp.mdp, self.pi0)
+        stuck = improper_state(ssp.mdp, mask(ssp.mdp, rows))
+        if stuck is not None:
+            raise ImproperPolicy(
+                f"SSPSolver: pi0 never terminates from state {stuck}; start from a proper policy"
+            )
+        return rows
+
     def _run_float(self, ssp: SSP, quo: Quotient) -> Solution:
         with np.errstate(over="ignore", invalid="ignore"):
             if self.method == "value-iteration":
-                run = _sweep(quo, self.tol / 100, self.max_iter)
+                run = sweep(quo, self.tol / 100, self.max_iter)
             else:
-                run = _iterate(quo.model, quo.proper_rows, 0.0, TIE, self.max_iter, self.keep_trace)
-            lower, upper = _bounds(quo.model, run.rows, run.V)
+                run = iterate(
+                    quo.model, self._start(ssp, quo), 0.0, TIE, self.max_iter, self.keep_trace, self.rule
+                )
+            lower, upper = optimal_bounds(quo.model, run.rows, run.V)
             V = np.clip(run.V, lower, upper) if np.isfinite(lower).all() else run.V
             gap = float(max(np.max(upper - V), np.max(V - lower)))
         if gap <= self.tol * max(1.0, float(sup_norm(V))):
@@ -171,9 +190,9 @@ def evaluate_ssp(ssp: SSP, pi: ArrayLike | Policy) -> Solution:
         V = ex.from_fmpq_list(_evaluate_exact(mdp, entries))
         return Solution(V, V, V, policy, Status.EXACT, "evaluate", ssp, evaluations=1)
     with np.errstate(over="ignore", invalid="ignore"):
-        v = _evaluate_float(mdp, weights, 0.0)
-        lower = _policy_bound(mdp, weights, v, -1)
-        upper = _policy_bound(mdp, weights, v, +1)
+        v = evaluate_float(mdp, weights, 0.0)
+        lower = policy_bound(mdp, weights, v, -1)
+        upper = policy_bound(mdp, weights, v, +1)
     ok = bool(np.isfinite(lower).all() and np.isfinite(upper).all())
     status = Status.SOLVED if ok else Status.STALLED
     return Solution(
@@ -239,126 +258,3 @@ def _evaluate_exact(mdp: MDP, entries: list[list[tuple[int, fmpq]]]) -> list[fmp
         for t in range(mdp.S):
             A[int(s), t] = fmpq(int(s == t))
     return list(A.solve(R).entries())
-
-
-# ---- doubles -----------------------------------------------------------------------------
-@dataclass
-class _Run:
-    rows: IntVec
-    V: FloatVec
-    changes: int
-    hit_limit: bool
-    trace: list[tuple[IntVec, FloatVec]]
-
-
-def _mask(mdp: MDP, rows: IntVec) -> NDArray[np.bool_]:
-    out = np.zeros(mdp.N, dtype=np.bool_)
-    out[rows] = True
-    return out
-
-
-def _evaluate_float(mdp: MDP, weights: FloatVec, shift: float) -> FloatVec:
-    """Solution of V = R_π + shift + P_πV off the terminal states, 0 at them."""
-    live = ~mdp.terminal
-    data, indices, indptr = mdp.csr
-    owner = np.repeat(np.arange(mdp.N), np.diff(indptr))
-    source = mdp.pair_state[owner]
-    keep = live[source] & live[indices] & (weights[owner] != 0)
-    number = np.cumsum(live) - 1
-    n = int(live.sum())
-    P = sp.coo_array(
-        ((weights[owner] * data)[keep], (number[source[keep]], number[indices[keep]])), shape=(n, n)
-    )
-    r = np.add.reduceat(weights * mdp.R_pairs, mdp.state_ptr[:-1])[live] + shift
-    V = np.zeros(mdp.S)
-    try:
-        if n <= DENSE_LIMIT:
-            V[live] = np.linalg.solve(np.eye(n) - P.toarray(), r) if n else r
-        else:
-            V[live] = spla.splu(sp.csc_matrix(sp.identity(n) - P)).solve(r)
-    except (np.linalg.LinAlgError, RuntimeError):
-        V[live] = np.nan
-    return V
-
-
-def _iterate(
-    mdp: MDP, rows: IntVec, shift: float, tie: float, max_iter: int, keep_trace: bool = False
-) -> _Run:
-    """Howard's rule from proper rows for rewards R + shift; an improper or repeated policy ends it."""
-    seen = {rows.tobytes()}
-    trace: list[tuple[IntVec, FloatVec]] = []
-    changes, hit_limit = 0, False
-    R = np.where(mdp.terminal[mdp.pair_state], 0.0, mdp.R_pairs + shift)
-    while True:
-        V = _evaluate_float(mdp, _mask(mdp, rows).astype(np.float64), shift)
-        if keep_trace:
-            trace.append((rows, V))
-        q = R + backup_pairs(mdp, V)
-        best = np.maximum.reduceat(q, mdp.state_ptr[:-1])
-        slack = tie * max(1.0, float(sup_norm(V)))
-        near = np.where(q >= best[mdp.pair_state] - slack, np.arange(mdp.N), mdp.N)
-        new = np.where(best > q[rows] + slack, np.minimum.reduceat(near, mdp.state_ptr[:-1]), rows)
-        if not np.isfinite(best).all() or (new == rows).all() or new.tobytes() in seen:
-            break
-        if improper_state(mdp, _mask(mdp, new)) is not None:
-            break
-        if changes == max_iter:
-            hit_limit = True
-            break
-        seen.add(new.tobytes())
-        rows, changes = new, changes + 1
-    return _Run(rows, V, changes, hit_limit, trace)
-
-
-def _sweep(quo: Quotient, tol: float, max_iter: int) -> _Run:
-    """Value iteration from 0, then a proper policy among the near-greedy pairs."""
-    mdp = quo.model
-    V, sweeps = np.zeros(mdp.S), 0
-    while True:
-        q = mdp.R_pairs + backup_pairs(mdp, V)
-        TV = np.where(mdp.terminal, 0.0, np.maximum.reduceat(q, mdp.state_ptr[:-1]))
-        sweeps += 1
-        residual, V = float(sup_norm(TV - V)), TV
-        done = residual <= tol * max(1.0, float(sup_norm(V)))
-        if done or sweeps >= max_iter or not np.isfinite(residual):
-            break
-    q = mdp.R_pairs + backup_pairs(mdp, V)
-    slack = 2 * residual + TIE * max(1.0, float(sup_norm(V)))
-    indices, indptr = graph.support(*mdp.csr)
-    _, rows = graph.attractor(
-        indices, indptr, mdp.pair_state, mdp.S, mdp.terminal, q >= V[mdp.pair_state] - slack
-    )
-    rows = np.where(rows >= 0, rows, quo.proper_rows)
-    if improper_state(mdp, _mask(mdp, rows)) is not None:
-        rows = quo.proper_rows
-    return _Run(rows, V, sweeps, not done, [])
-
-
-def _bounds(mdp: MDP, rows: IntVec, V: FloatVec) -> tuple[FloatVec, FloatVec]:
-    """Verified (lower, upper) on the optimal V; infinite where no ε up to 1e-6 relative does it."""
-    lower = _policy_bound(mdp, _mask(mdp, rows).astype(np.float64), V, -1)
-    upper = np.full(mdp.S, np.inf)
-    scale = max(1.0, float(sup_norm(V)))
-    for k in range(-15, -5):
-        run = _iterate(mdp, rows, 10.0**k * scale, 0.0, 1000)
-        U = np.where(mdp.terminal, 0.0, run.V)
-        _, hi, defect = enclose_backup(mdp, U, 1.0)
-        hi = np.where(mdp.terminal, 0.0, hi + np.nextafter(1.01 * defect * float(sup_norm(U)), np.inf))
-        if np.isfinite(hi).all() and (np.nextafter(hi, np.inf) <= U)[~mdp.terminal].all():
-            upper = np.minimum(U, np.where(mdp.terminal, 0.0, np.nextafter(hi, np.inf)))
-            break
-    return lower, upper
-
-
-def _policy_bound(mdp: MDP, weights: FloatVec, V: FloatVec, side: Literal[-1, 1]) -> FloatVec:
-    """Verified lower (side −1) or upper (+1) bound on V^π of a proper policy."""
-    scale = max(1.0, float(sup_norm(V)))
-    for k in range(-15, -5):
-        L = np.where(mdp.terminal, 0.0, _evaluate_float(mdp, weights, side * 10.0**k * scale))
-        lo, hi, defect = enclose_policy_backup(mdp, weights, L, 1.0)
-        widen = np.nextafter(1.01 * defect * float(sup_norm(L)), np.inf)
-        edge = np.nextafter(lo - widen if side < 0 else hi + widen, side * np.inf)
-        good = edge >= L if side < 0 else edge <= L
-        if np.isfinite(L).all() and good[~mdp.terminal].all():
-            return L
-    return np.full(mdp.S, side * np.inf)
