@@ -147,7 +147,7 @@ def chain(K: int = 12, gamma: Fraction = GAMMA, eps: Fraction = Fraction(1)) -> 
 
 avi_api: Claim[Iteration] = Claim(
     statement="AVI and API, ‖e_k‖ ≤ ε: L_k ≤ 2(γ−γ^k)ε/(1−γ)² + 2γ^k‖v_0−v*‖/(1−γ); limsup L_k ≤ 2γε/(1−γ)²",
-    source=PAPER.at("Bertsekas, Tsitsiklis 1996, Proposition 6.2; Scherrer, Lesner 2012, Theorem 1"),
+    source=PAPER.at("Bertsekas, Tsitsiklis 1996, Section 6.2; Scherrer, Lesner 2012"),
     let=iterations(),
     assume=[],
     then=Leq(
@@ -172,7 +172,7 @@ avi_api: Claim[Iteration] = Claim(
 
 avi_api_step: Claim[Iteration] = Claim(
     statement="API: L_{k+1} ≤ γL_k + 2γε/(1−γ)",
-    source=PAPER.at("Bertsekas, Tsitsiklis 1996, Lemma 6.1"),
+    source=PAPER.at("Bertsekas, Tsitsiklis 1996, Section 6.2"),
     let=iterations(),
     assume=[],
     then=Leq(lhs=lambda x: x.L_api[1:], rhs=lambda x: x.steps()),
@@ -184,7 +184,7 @@ avi_api_step: Claim[Iteration] = Claim(
 
 nonstationary_loop: Claim[Iteration] = Claim(
     statement="AVI: the loop of the last ℓ policies loses ≤ 2/(1−γ^ℓ)·((γ−γ^k)ε/(1−γ) + γ^k‖v_0−v*‖)",
-    source=PAPER.at("Scherrer, Lesner 2012, Theorem 2"),
+    source=PAPER.at("Scherrer, Lesner 2012 (arXiv 1211.6898)"),
     let=iterations(),
     assume=[],
     then=Leq(lhs=lambda x: x.L_loops, rhs=lambda x: x.loop_bounds()),

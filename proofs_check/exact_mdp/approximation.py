@@ -112,7 +112,7 @@ def singh_yee(gamma: Fraction = GAMMA, eps: Fraction = Fraction(1)) -> Guess:
 
 greedy_loss: Claim[Guess] = Claim(
     statement="π greedy for v ⇒ ‖v* − v^π‖ ≤ γ·sp(v − v*)/(1−γ) ≤ 2γ‖v − v*‖/(1−γ)",
-    source=PAPER.at("Singh, Yee 1994, Corollary 2; Bertsekas, Tsitsiklis 1996, Proposition 6.1"),
+    source=PAPER.at("Singh, Yee 1994; Bertsekas, Tsitsiklis 1996, Proposition 6.1; span form derived"),
     let=guesses(),
     assume=[],
     then=Leq(
@@ -164,7 +164,7 @@ def singh_yee_q(gamma: Fraction = GAMMA, eps: Fraction = Fraction(1)) -> GuessQ:
 
 greedy_loss_q: Claim[GuessQ] = Claim(
     statement="π greedy for Q ⇒ ‖v* − v^π‖ ≤ 2‖Q − Q*‖/(1−γ)",
-    source=PAPER.at("Singh, Yee 1994, Theorem for action values"),
+    source=PAPER.at("Singh, Yee 1994, form for action values"),
     let=guesses_q(),
     assume=[],
     then=Leq(lhs=lambda x: x.loss, rhs=lambda x: 2 * x.eps / (1 - x.M.gamma)),
@@ -247,7 +247,7 @@ def fork(gamma: Fraction = GAMMA, eps: Fraction = Fraction(1)) -> Residual:
 
 residual_greedy_loss: Claim[Residual] = Claim(
     statement="π greedy for v ⇒ ‖v* − v^π‖ ≤ γ·sp(B v)/(1−γ) ≤ 2γ‖B v‖/(1−γ)",
-    source=PAPER.at("Williams, Baird 1993, Theorem 3.1"),
+    source=PAPER.at("Williams, Baird 1993"),
     let=residuals(),
     assume=[],
     then=Leq(
@@ -266,7 +266,7 @@ residual_greedy_loss: Claim[Residual] = Claim(
 
 residual_loss_pointwise: Claim[Residual] = Claim(
     statement="π greedy for v ⇒ v* − v^π ≤ [(I−γP_{π*})^{-1} − (I−γP_π)^{-1}] B v in every state",
-    source=PAPER.at("Munos 2003, Lemma for the greedy policy"),
+    source=PAPER.at("Munos 2003, pointwise form for the greedy policy"),
     # rationals from the start, and large errors: where π = π* both sides are 0 and say nothing
     let=residuals(sizes=(1.0, 4.0, 16.0)).map(ck.lift_fields),
     assume=[],
@@ -279,7 +279,7 @@ residual_loss_pointwise: Claim[Residual] = Claim(
 
 residual_loss_pointwise_weighted: Claim[Residual] = Claim(
     statement="ρ·(v* − v^π) ≤ C·Σ μ|B v|/(1−γ), C = max of ‖d_ρ/μ‖ over π* and π: half of the usual 2C/(1−γ)",
-    source=PAPER.at("after Munos 2003, Theorem 1; |d* − d^π| ≤ max(d*, d^π) ≤ Cμ saves the factor 2"),
+    source=PAPER.at("after Munos 2003; |d* − d^π| ≤ max(d*, d^π) ≤ Cμ saves the factor 2"),
     let=residuals(),
     assume=[],
     then=Leq(lhs=lambda x: x.mean_loss, rhs=lambda x: x.mean_residual / (1 - x.M.gamma)),

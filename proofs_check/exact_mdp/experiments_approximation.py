@@ -125,7 +125,7 @@ def steps() -> Iterator[Step]:
 loss_curves_exact: Claim[Step] = Claim(
     statement="on the chain AVI and API lose exactly 2(γ−γ^k)ε/(1−γ)² at state k, every loop of ℓ ≥ 2 "
     "policies 2(γ−γ^k)ε/(1−γ)",
-    source=PAPER.at("Scherrer, Lesner 2012, Section 3 and Theorem 3"),
+    source=PAPER.at("Scherrer, Lesner 2012 (arXiv 1211.6898)"),
     let=Every("k = 2..12, γ ∈ {1/2, 9/10, 99/100}", 33, list(steps())),
     assume=[],
     then=Eq(lhs=lambda x: x.losses, rhs=lambda x: x.formula()),

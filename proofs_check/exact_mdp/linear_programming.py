@@ -63,7 +63,7 @@ class Program:
         """Σ_a x(t,a) − γ Σ x(s,a)P(t|s,a) for every t."""
         M = self.M
         stay: StateVec = np.add.reduceat(self.x, M.state_ptr[:-1])
-        return stay - M.gamma * (self.x[:, None] * M.P_pairs).sum(axis=0)  # type: ignore[no-any-return]
+        return stay - M.gamma * (self.x[:, None] * M.P_pairs).sum(axis=0)
 
     @cached_property
     def optimal(self) -> Any:
@@ -108,7 +108,7 @@ POSITIVE = "ρ > 0"
 lp: Claim[Program] = Claim(
     statement="ρ > 0, Σρ = 1: the primal optimum is v*; the dual optimum is a flow of value ρ·v* and mass "
     "1/(1−γ), positive on optimal actions only",
-    source=PAPER.at("Section 6.9.1, Theorem 6.9.1 and 6.9.4"),
+    source=PAPER.at("Section 6.9"),
     let=programs(S=st.integers(1, 5)),
     assume=[],
     then=Eq(lhs=lambda x: x.computed, rhs=lambda x: x.found(1 / (1 - x.M.gamma))),
@@ -224,7 +224,7 @@ def crossing() -> Vertices:
 lp_vertices: Claim[Vertices] = Claim(
     statement="ρ > 0: the basic feasible solutions of the dual are the occupancies of the deterministic "
     "policies, exactly Π m_s of them, and the best has value ρ·v*",
-    source=PAPER.at("Section 6.9.2, Proposition 6.9.3"),
+    source=PAPER.at("Section 6.9"),
     let=vertices(),
     assume=[Assumption(POSITIVE, positive, fails_without=crossing())],
     then=Eq(
@@ -245,7 +245,7 @@ lp_vertices: Claim[Vertices] = Claim(
 
 lp_unique: Claim[Vertices] = Claim(
     statement="ρ > 0: v* is the only primal optimum (one optimal vertex even within v ≤ v* + 1)",
-    source=PAPER.at("Section 6.9.1"),
+    source=PAPER.at("Section 6.9"),
     let=vertices(),
     assume=[Assumption(POSITIVE, positive, fails_without=as_vertices(TWO_ABSORBING))],
     then=Eq(lhs=lambda x: len(x.primal_optima), rhs=lambda x: 1),
@@ -330,7 +330,7 @@ def detour() -> Mixture:
 
 occupancy: Claim[Mixture] = Claim(
     statement="x^π solves Σ_a x(t,a) = ρ(t) + γ Σ x P(t|·), pays Σ xR = ρ·v^π, and gives π when normalised",
-    source=PAPER.at("Theorem 6.9.1"),
+    source=PAPER.at("Section 6.9"),
     let=mixtures(),
     assume=[],
     then=Eq(
@@ -351,7 +351,7 @@ occupancy: Claim[Mixture] = Claim(
 occupancy_mixing: Claim[Mixture] = Claim(
     statement="every flow is an occupancy: λx^π + (1−λ)x^π2 is that of its own normalisation, of return "
     "λJ(π) + (1−λ)J(π2)",
-    source=PAPER.at("Theorem 6.9.1; convexity of the dual's feasible set"),
+    source=PAPER.at("Section 6.9; convexity of the dual's feasible set"),
     let=mixtures(),
     assume=[],
     then=Eq(

@@ -32,6 +32,7 @@ from rltheory.checks import (
     Rate,
     Sample,
     Tight,
+    strategies,
 )
 from rltheory.checks.evidence import Evidence, Outcome, compare_eq, compare_leq, interval
 from rltheory.results import Enclosure
@@ -289,3 +290,16 @@ def test_an_interval_keeps_the_rational_a_double_stores() -> None:
     assert a is not None and a.lower < Fraction(0.1) < a.upper and a.evidence is Evidence.FLOAT
     b = interval(Fraction(1, 3))
     assert b is not None and b.lower == b.upper == Fraction(1, 3)
+
+
+def test_lifting_converts_every_field_and_keeps_exact_instances_as_they_are() -> None:
+    @dataclass(frozen=True)
+    class Pair:
+        a: Any
+        b: Any
+
+    lifted = strategies.lift_fields(Pair(0.5, np.array([0.25, 1.0])))
+    assert lifted.a == Fraction(1, 2) and isinstance(lifted.a, Fraction)
+    assert lifted.b.tolist() == [Fraction(1, 4), Fraction(1)] and lifted.b.dtype == object
+    assert strategies.lift_fields(lifted) is lifted
+    assert strategies.lift_fields(dataclasses.replace(lifted, a=0.5)) is not lifted

@@ -22,8 +22,8 @@ F = Fraction
 def leaving_chain(delta: Real = 0.01, gamma: Real = 0.9) -> MDP:
     """Start in 0: action 0 stays for ever; action 1 leaves to the absorbing state 1 with probability δ.
 
-    State 1 pays 1, all else 0.  π = stay, π' = leave: occupancies and surrogate are tight as δ → 0,
-    with ratio (1 − γ)/(1 − γ + γδ).
+    State 1 pays 1, all else 0.  With δ = 1, π = stay and π' leaving with probability η: the bounds on
+    occupancies and surrogate are tight as η → 0, with ratio (1 − γ)/(1 − γ + γη).
 
     Source: the equality case of Achiam, Held, Tamar and Abbeel (2017).
     """
