@@ -35,6 +35,7 @@ class Listing:
     data: NDArray[Any]
     labels: dict[str, list[int]] = field(default_factory=dict)
     states: list[str] | None = None
+    chain: bool = False
 
 
 def action_ids(

@@ -166,6 +166,7 @@ def _group(path: Path, S: int, declared: int | None, rows: Rows) -> Listing:
         indptr=np.append(first, s.size),
         indices=t,
         data=data,
+        chain=declared is None,
     )
 
 
@@ -227,7 +228,7 @@ def _add_state_rewards(path: Path, x: Listing) -> None:
 
 def _add_transition_rewards(path: Path, x: Listing) -> None:
     C, state = x.choice_state.size, (x.S, "a state")
-    if C == x.S and not any(x.choice_name) and _peek(path) == 2:  # a chain
+    if x.chain and _peek(path) == 2:
         rows = _reward_rows(path, x, [x.S], "'s s' reward'", [state, state])
         rows.integers.insert(1, np.zeros(rows.lines.size, dtype=np.int64))
     else:
