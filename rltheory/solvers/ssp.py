@@ -131,7 +131,7 @@ class SSPSolver:
             return quo.proper_rows
         if quo.merged:
             raise InvalidArgument(
-                f"SSPSolver: pi0 given, but states {quo.merged[0][:8]} are merged as free to stay in; leave it out"
+                f"SSPSolver: pi0 given, but states {quo.merged[0][:8]} are free to stay in: leave it out"
             )
         rows = start_rows(ssp.mdp, self.pi0)
         stuck = improper_state(ssp.mdp, mask(ssp.mdp, rows))

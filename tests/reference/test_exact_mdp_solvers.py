@@ -65,6 +65,9 @@ def test_dantzig_on_the_ring_is_tight(n):
     total = [(sol.V - step.V).sum() for step in sol.trace]
     assert total[0] == n / (1 - gamma)
     assert total[1] == n / (1 - gamma) - 1
+    assert sol.trace[1].pi.actions.tolist() == [1] + [0] * (n - 1)  # all tie: the lowest state moves
+    floats = PolicyIteration("dantzig").run(gallery.ring(n, 0.7))
+    assert [step.pi for step in floats.trace] == [step.pi for step in sol.trace]
 
 
 def test_gambler_bold_play():

@@ -11,6 +11,7 @@ from rltheory.arrays import exact_array
 from rltheory.errors import ImproperPolicy, InvalidArgument
 from rltheory.models import gallery
 from rltheory.results import Status
+from rltheory.solvers import ssp_float
 from rltheory.solvers.ssp import SSPSolver, all_proper, evaluate_ssp, expected_steps, is_proper
 
 METHODS = ["policy-iteration", "value-iteration"]
@@ -195,3 +196,27 @@ def test_q_values_of_the_solution_are_undiscounted():
     ssp = gallery.gambler(8)
     sol = SSPSolver().run(ssp)
     assert (np.max(np.where(ssp.mdp.allowed, sol.Q, -1), axis=1) == sol.V).all()
+
+
+@pytest.mark.parametrize("noise", [1e-13, 1e-9, 1e-4])
+def test_bounds_survive_a_wrong_linear_solver(monkeypatch, noise):
+    """The bounds are verified, not trusted: values off by `noise` may widen them, never falsify them."""
+    rng = np.random.default_rng(7)
+    honest = ssp_float.evaluate_float
+    monkeypatch.setattr(
+        ssp_float,
+        "evaluate_float",
+        lambda mdp, weights, shift: honest(mdp, weights, shift) * (1 + noise * rng.uniform(-1, 1, mdp.S)),
+    )
+    finite = 0
+    for _ in range(20):
+        ssp = gallery.garnet(int(rng.integers(1000)), 4, 2, 2, 0.9)
+        ssp = rl.SSP.killing(ssp)
+        sol, exact = SSPSolver().run(ssp), SSPSolver().run(ssp.exact()).V
+        finite += bool(np.isfinite(sol.upper - sol.lower).all())
+        low, high = (
+            np.where(np.isfinite(x), x, side * 1e300) for x, side in ((sol.lower, -1), (sol.upper, 1))
+        )
+        assert (exact_array(low) <= exact).all()
+        assert (exact <= exact_array(high)).all()
+    assert (finite == 20) == (noise < 1e-5)
