@@ -1,0 +1,427 @@
+"""One table of malformed models, policies, files and arguments, and what the library says about each.
+
+`code` is run with `rl`, `np`, `F` (Fraction), `io` (rltheory.models.io) and the variables of `SETUP`, in a
+folder that holds `files`.  It must raise `error` with every string of `says` in the message: the
+offending name, index or value, and the way out.  `docs/bad_input.md` is written from the same table.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import rltheory as rl
+from rltheory.errors import (
+    ImproperPolicy,
+    InvalidArgument,
+    InvalidFile,
+    InvalidModel,
+    NotConverged,
+    RLTheoryError,
+)
+from rltheory.models import io
+
+SETUP = """
+P = np.array([[[0.5, 0.5], [1.0, 0.0]], [[0.0, 1.0], [0.25, 0.75]]])  # (S, A, S)
+R = np.array([[1.0, 2.0], [0.0, -1.0]])  # (S, A)
+mdp = rl.MDP(P, R, gamma=0.9)
+"""
+
+
+TRA = "3 4 6\n0 0 0 0.5\n0 0 1 0.5\n0 1 2 1\n1 0 1 0.25\n1 0 2 0.75\n2 0 2 1\n"
+DRN = (
+    "@type: MDP\n@value_type: double\n@parameters\n\n@reward_models\nr\n@nr_states\n2\n@nr_choices\n2\n"
+    "@model\nstate 0 [0] init\n\taction 0 [1]\n\t\t0 : 0.5\n\t\t1 : 0.5\n"
+    "state 1 [0]\n\taction 0 [0]\n\t\t1 : 1\n"
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A snippet, the error it must raise, and what the message must contain.
+
+    `note` says what is wrong with the files; `quoted` is False for messages that quote another package.
+    """
+
+    code: str
+    error: type[RLTheoryError]
+    says: tuple[str, ...]
+    files: Mapping[str, str | bytes] = field(default_factory=dict)
+    note: str = ""
+    quoted: bool = True
+
+
+def case(code: str, error: type[RLTheoryError], *says: str, quoted: bool = True) -> Case:
+    """A snippet that needs no file."""
+    return Case(code.strip(), error, says, quoted=quoted)
+
+
+def in_file(
+    name: str,
+    *says: str,
+    swap: tuple[str, str] | None = None,
+    text: str | bytes | None = None,
+    beside: tuple[str, str] | None = None,
+    note: str = "",
+    options: str = "gamma=0.9",
+    error: type[RLTheoryError] = InvalidFile,
+) -> Case:
+    """A good file with one piece of text swapped, or other text, or a companion file beside it."""
+    good = {".tra": TRA, ".drn": DRN}.get(name[-4:], "")
+    files: dict[str, str | bytes] = {name: good if text is None else text}
+    if swap is not None:
+        assert swap[0] in good
+        files[name] = good.replace(*swap)
+        old, new = (repr(x)[1:-1] for x in swap)
+        note = f"{name}: {old!r} became {new!r}" if new else f"{name} ends before {old!r}"
+    if text is not None and not note:
+        note = f"{name} is {text!r}" if text else f"{name} is empty"
+    if beside is not None:
+        files[beside[0]] = beside[1]
+        note = f"{beside[0]} is {beside[1]!r}"
+    return Case(
+        f"rl.load({name!r}, {options})" if options else f"rl.load({name!r})", error, says, files, note
+    )
+
+
+@contextmanager
+def folder(path: Path) -> Iterator[None]:
+    old = Path.cwd()
+    os.chdir(path)
+    try:
+        yield
+    finally:
+        os.chdir(old)
+
+
+def run(c: Case, where: Path) -> str:
+    """Run the snippet in `where`; the message, or AssertionError if it does not raise as it should."""
+    for name, text in c.files.items():
+        (where / name).write_bytes(text.encode() if isinstance(text, str) else text)
+    names: dict[str, Any] = {"rl": rl, "np": np, "F": Fraction, "io": io}
+    exec(SETUP, names)
+    with folder(where):
+        try:
+            exec(c.code, names)
+        except RLTheoryError as exc:
+            if type(exc) is not c.error:
+                raise AssertionError(f"{type(exc).__name__}, expected {c.error.__name__}: {exc}") from exc
+            return str(exc)
+    raise AssertionError(f"nothing raised by: {c.code}")
+
+
+CASES: dict[str, list[Case]] = {
+    "Models": [
+        case("rl.MDP(P, R, gamma=1.0)", InvalidModel, "gamma=1.0", "FiniteHorizonMDP"),
+        case("rl.MDP(P, R, gamma=float('nan'))", InvalidModel, "gamma=nan", "[0, 1)"),
+        case("rl.MDP(P, R, gamma='0.9')", InvalidModel, "gamma='0.9'", "pass a float or Fraction"),
+        case(
+            "rl.MDP(P[0], R, gamma=0.9)",
+            InvalidModel,
+            "shape=(2, 2)",
+            "(S, A, S)",
+            "convention='pymdptoolbox'",
+        ),
+        case("rl.MDP(P, R.T[:1], gamma=0.9)", InvalidModel, "R: shape=(1, 2)", "(2, 2)"),
+        case("rl.MDP(P / 2, R, gamma=0.9)", InvalidModel, "row (s=0, a=0)", "sums to 0.5", "divide the row"),
+        case("P[1, 0, 1] = 1.1; rl.MDP(P, R, 0.9)", InvalidModel, "(s=1, a=0)", "1.1", "off by 0.10"),
+        case("P[1, 1] = [-0.25, 1.25]; rl.MDP(P, R, 0.9)", InvalidModel, "P[1, 1, 0]=-0.25", "≥ 0"),
+        case("P[0, 1, 0] = np.nan; rl.MDP(P, R, 0.9)", InvalidModel, "P[0, 1, 0]=nan", "finite"),
+        case("R[1, 0] = np.nan; rl.MDP(P, R, 0.9)", InvalidModel, "R[1, 0]=nan", "finite"),
+        case("R[1, 0] = -np.inf; rl.MDP(P, R, 0.9)", InvalidModel, "R[1, 0]=-inf", "MDP.from_pairs"),
+        case("rl.MDP(P.astype(str), R, 0.9)", InvalidModel, "dtype", "pass floats or Fractions"),
+        case("rl.MDP(P + 0j, R, 0.9)", InvalidModel, "complex128", "pass floats or Fractions"),
+        case(
+            "rl.MDP([[[F(1, 3), F(1, 3)]]] * 2, [[0], [0]], F(1, 2))",
+            InvalidModel,
+            "sums to 2/3",
+            "divide the row",
+        ),
+        case("rl.MDP(P, R, 0.9, mu=[0.5, 0.6])", InvalidModel, "mu: sums to 1.1", "divide it by its sum"),
+        case("rl.MDP(P, R, 0.9, mu=[1.5, -0.5])", InvalidModel, "mu[1]=-0.5", "≥ 0"),
+        case("rl.MDP(P, R, 0.9, mu=[1.0])", InvalidModel, "mu: shape=(1,)", "(2,)"),
+        case("rl.MDP(P, R, 0.9, terminal=[5])", InvalidModel, "terminal: [5]", "0..1"),
+        case(
+            "rl.MDP(P, R, 0.9, terminal=[0])", InvalidModel, "state 0 is terminal", "make its rows absorbing"
+        ),
+        case(
+            "P[1] = [[0, 1], [0, 1]]; rl.MDP(P, R, 0.9, terminal=[1])",
+            InvalidModel,
+            "terminal state 1 pays R[1, 1]=-1.0",
+            "put the reward on the transition into it",
+        ),
+        case("rl.MDP(P, R, 0.9, states=['a'])", InvalidModel, "1 labels for 2 states", "give one each"),
+        case(
+            "rl.MDP.from_pairs(P[0], [0, 0], 0.9, pair_state=[1, 0], pair_action=[0, 0])",
+            InvalidModel,
+            "pair 1 (s=0, a=0) follows (s=1, a=0)",
+            "sorted by state, then action",
+        ),
+        case(
+            "rl.MDP.from_pairs(P[0], [0, 0], 0.9, pair_state=[0, 0], pair_action=[0, 1])",
+            InvalidModel,
+            "state 1 has no action",
+            "list it in terminal=",
+        ),
+        case(
+            "rl.MDP.from_pairs(([1.0, 1.0], [0, 9], [0, 1, 2]), [0, 0], 0.9, pair_state=[0, 1], "
+            "pair_action=[0, 0], S=2)",
+            InvalidModel,
+            "(s=1, a=0) moves to state 9",
+            "states are 0..1",
+        ),
+        case("mdp.replace(gamma=1.5)", InvalidModel, "gamma=1.5", "[0, 1)"),
+        case("mdp.replace(R=[1.0, 2.0, 3.0])", InvalidModel, "R: shape=(3,)"),
+        case("rl.FiniteHorizonMDP(P, R, H=0)", InvalidModel, "H=0", "integer ≥ 1"),
+        case("rl.FiniteHorizonMDP(P, [R, R, R], H=2)", InvalidModel, "R: shape=(3, 2, 2)", "H=2"),
+        case("rl.FiniteHorizonMDP(P, R, H=2, gamma=1.2)", InvalidModel, "gamma=1.2", "[0, 1]"),
+        case("rl.FiniteHorizonMDP(P, R, H=2, terminal_reward=[1.0])", InvalidModel, "shape=(1,)", "(2,)"),
+        case("rl.SSP(P, R, terminal=[])", InvalidModel, "no terminal state", "AverageReward()"),
+    ],
+    "Policies": [
+        case("rl.Policy([0.0, 1.0])", InvalidModel, "dtype=float64", "integer action ids"),
+        case("rl.Policy([0, -1])", InvalidModel, "pi[1]=-1", "≥ 0"),
+        case("rl.Policy([0, 2], A=2)", InvalidModel, "pi[1]=2", "A=2"),
+        case(
+            "rl.Policy([[0.5, 0.4], [1.0, 0.0]])",
+            InvalidModel,
+            "row 0 sums to 0.9",
+            "divide the row by its sum",
+        ),
+        case("rl.Policy([[1.5, -0.5], [1.0, 0.0]])", InvalidModel, "pi[0, 1]=-0.5", "≥ 0"),
+        case("rl.evaluate(mdp, [0, 1, 0])", InvalidArgument, "3 states", "S=2", "one action or row each"),
+        case("rl.evaluate(mdp, [0, 5])", InvalidArgument, "5", "state 1"),
+    ],
+    "Solvers and operators": [
+        case("rl.ValueIteration(tol=-1.0)", InvalidArgument, "tol=-1.0"),
+        case("rl.ValueIteration(max_iter=0)", InvalidArgument, "max_iter=0"),
+        case("rl.solve(mdp, rl.ValueIteration(max_iter=3))", NotConverged, "3", "raise max_iter"),
+        case("rl.PolicyIteration(rule='fastest')", InvalidArgument, "rule='fastest'", "howard"),
+        case("rl.PolicyIteration(pi0=[0, 7]).run(mdp)", InvalidArgument, "7", "state 1"),
+        case("rl.SoftValueIteration(tau=0.0)", InvalidArgument, "tau=0.0"),
+        case("rl.NaturalPolicyGradient(eta=-1.0, iterations=3)", InvalidArgument, "eta=-1.0", "eta > 0"),
+        case("rl.AverageReward(method='magic')", InvalidArgument, "method='magic'", "policy-iteration"),
+        case("rl.greedy(mdp, [1.0, 2.0, 3.0])", InvalidArgument, "shape=(3,)", "(2,)"),
+        case("rl.solve(mdp, rl.ValueIteration(V0=[np.nan, 0.0]))", InvalidArgument, "V0", "finite"),
+        case(
+            "rl.occupancy(mdp, [0, 0], mu=[0.5, 0.6])",
+            InvalidModel,
+            "mu: sums to 1.1",
+            "divide it by its sum",
+        ),
+        case("rl.solve(P)", InvalidArgument, "ndarray", "MDP"),
+        case(
+            "rl.SSPSolver().run(rl.SSP([[[1, 0]], [[0, 1]]], [[-1], [0]], terminal=[1]))",
+            ImproperPolicy,
+            "state 0",
+        ),
+    ],
+    "Gallery and generators": [
+        case("rl.gallery.garnet(1, 3, 2, 5, 0.9)", InvalidArgument, "b=5", "n=3", "lower b"),
+        case("rl.gallery.river_swim(S=1)", InvalidArgument, "S=1", "≥ 2"),
+        case("rl.gallery.secretary(n=2.5)", InvalidArgument, "n=2.5", "integer ≥ 1"),
+        case(
+            "rl.gallery.frozen_lake(['SF', 'XG'])",
+            InvalidArgument,
+            "letter 'X' at row 1, column 0",
+            "use SFHG",
+        ),
+        case("rl.gallery.frozen_lake('5x5')", InvalidArgument, "lake='5x5'", "'4x4', '8x8'"),
+        case(
+            "rl.gallery.gridworld(2, 2, walls=[(1, 1)])", InvalidArgument, "goal=(1, 1) is a wall", "move it"
+        ),
+        case("rl.gallery.queue(service=(0.5, 0.8))", InvalidArgument, "(0.5, 0.8)", "arrival + service ≤ 1"),
+        case("rl.gallery.chain(slip=1.2)", InvalidArgument, "slip=1.2", "[0, 1]"),
+        case("rl.gallery.blackjack('vegas')", InvalidArgument, "rule='vegas'", "'textbook'"),
+        case("rl.gallery.inventory(5, demand=[0.5, 0.6])", InvalidArgument, "demand=[0.5, 0.6]", "sum to 1"),
+        case("rl.gallery.describe('frozen lake')", InvalidArgument, "'frozen lake'", "frozen_lake"),
+    ],
+    "Arrays from elsewhere": [
+        case("rl.from_arrays(P, R, 0.9, convention='matlab')", InvalidArgument, "'matlab'", "pymdptoolbox"),
+        case(
+            "rl.from_arrays(np.ones((3, 2, 3)) / 3, np.zeros((3, 2)), 0.9, convention='pymdptoolbox')",
+            InvalidModel,
+            "(3, 2, 3)",
+            "use convention='rltheory'",
+        ),
+        case("rl.from_arrays(P, R[:1], 0.9, convention='quantecon')", InvalidModel, "R: shape=(1, 2)"),
+        case(
+            "R[1] = -np.inf; rl.from_arrays(P, R, 0.9, convention='quantecon')",
+            InvalidModel,
+            "rewards of state 1 are -inf",
+            "needs an allowed action",
+        ),
+        case("rl.from_arrays(P[0], R[0], 0.9, convention='quantecon-pairs')", InvalidArgument, "s_indices="),
+        case(
+            "rl.from_arrays(P[0], R[0], 0.9, convention='quantecon-pairs', s_indices=[0, 1], a_indices=[0])",
+            InvalidModel,
+            "a_indices: shape=(1,)",
+            "(2,)",
+        ),
+    ],
+    "Gymnasium": [
+        case(
+            "rl.from_gymnasium('FrozenLake-v9', 0.9)",
+            InvalidArgument,
+            "FrozenLake-v9",
+            "gymnasium.registry",
+            quoted=False,
+        ),
+        case("rl.from_gymnasium('CartPole-v1', 0.9)", InvalidArgument, "no transition table P", "build MDP"),
+        case(
+            "rl.from_gymnasium('FrozenLake-v1', 0.9, colour=3)",
+            InvalidArgument,
+            "colour",
+            "drop the argument",
+            quoted=False,
+        ),
+        case("rl.from_gymnasium('FrozenLake-v1', 1.0)", InvalidModel, "gamma=1.0", "SSP"),
+        case(
+            "class Env: P = {0: {0: [(1.0, 4, 0.0, False)]}}\nrl.from_gymnasium(Env(), 0.9)",
+            InvalidModel,
+            "P[0][0]: moves to state 4",
+            "0..0",
+        ),
+        case(
+            "p = 0.7390851332151607\n"
+            "class Env: P = {0: {0: [(p, 0, 0.0, True), (1 - p, 0, 0.0, True)]}}\n"
+            "rl.from_gymnasium(Env(), F(9, 10))",
+            InvalidModel,
+            "0.7390851332151607",
+            "pass a float gamma",
+        ),
+    ],
+    "PRISM explicit files": [
+        in_file("m.tra", "m.tra:1: the file ends here", "truncated", text=""),
+        in_file("m.tra", "m.tra:7", "5 transitions", "truncated?", swap=("2 0 2 1\n", "")),
+        in_file("m.tra", "m.tra names no discount", "pass gamma=", options="", error=InvalidArgument),
+        case("rl.load('gone.tra', gamma=0.9)", InvalidFile, "gone.tra", "No such file", "check the path"),
+        in_file("m.tra", "m.tra:1", "'dtmc'", "'states choices transitions'", text="dtmc\n"),
+        in_file(
+            "m.tra",
+            "m.tra:1",
+            "1000000000000",
+            "a file of 76 bytes can hold",
+            swap=("3 4 6", "1000000000000 4 6"),
+        ),
+        in_file("m.tra", "m.tra:3", "'7'", "0..2", swap=("0 0 1 0", "0 0 7 0")),
+        in_file("m.tra", "m.tra:2", "'half'", "p/q", swap=("0 0 0 0.5", "0 0 0 half")),
+        in_file("m.tra", "m.tra:2", "'nan'", "finite", swap=("0 0 0 0.5", "0 0 0 nan")),
+        in_file("m.tra", "m.tra:2", "'1_0'", "finite", swap=("0 0 0 0.5", "0 0 0 1_0")),
+        in_file(
+            "m.tra", "m.tra:3", "second transition", "add the probabilities up", swap=("0 0 1 0", "0 0 0 0")
+        ),
+        in_file("m.tra", "m.tra:4", "choice 3", "expected 1", swap=("0 1 2", "0 3 2")),
+        in_file("m.tra", "m.tra:4", "'0 1 2'", "'s choice s' p", swap=("0 1 2 1", "0 1 2")),
+        in_file("m.tra", "m.tra:3", "'go'", "one name", swap=("0.5\n0 0 1 0.5", "0.5 stay\n0 0 1 0.5 go")),
+        in_file("m.tra", "m.tra:1", "5 choices declared", "4 listed", swap=("3 4 6", "3 5 6")),
+        in_file("m.tra", "(s=0, a=0)", "sums to 0.8", "divide the row", swap=("0 0 0 0.5", "0 0 0 0.3")),
+        in_file(
+            "m.tra",
+            "(s=0, a=0)",
+            "999999/1000000",
+            "pass a float gamma",
+            swap=("0 0 0 0.5", "0 0 0 0.499999"),
+            options="gamma=F(9, 10)",
+        ),
+        in_file("m.tra", "m.tra:1", r"\\x89PNG", "UTF-8", "binary", text=b"\x89PNG\r\n\x1a\n\x00\x00"),
+        in_file("m.tra", "state 1 has no choice", "deadlocks='terminal'", text="2 1 1\n0 0 1 1\n"),
+        in_file("m.tra", "m.srew:1", "'5'", "3 states, as in", beside=("m.srew", "5 1\n0 2.5\n")),
+        in_file("m.tra", "m.srew", "1 rewards", "2, as the header says", beside=("m.srew", "3 2\n0 2.5\n")),
+        in_file("m.tra", "m.trew:2", "target 0", "m.tra", beside=("m.trew", "3 4 1\n2 0 0 5\n")),
+        in_file("m.tra", "m.lab:2", "'4'", "declared on line 1", beside=("m.lab", '0="init"\n0: 4\n')),
+        in_file(
+            "m.tra", "m.sta", "no line for state 2", "truncated?", beside=("m.sta", "(x)\n0:(0)\n1:(1)\n")
+        ),
+        in_file(
+            "m.tra",
+            "'goal'",
+            "['init']",
+            beside=("m.lab", '0="init"\n0: 0\n'),
+            options="gamma=0.9, terminal='goal'",
+            error=InvalidArgument,
+        ),
+        in_file("m.nm", "m.nm", "export them with", text="mdp\n"),
+    ],
+    "Storm DRN files": [
+        in_file("m.drn", "the file ends here", "@model", "truncated", text=""),
+        in_file("m.drn", "m.drn names no discount", "pass gamma=", options="", error=InvalidArgument),
+        in_file("m.drn", "m.drn:16", "1 states", "truncated?", swap=(DRN[DRN.index("state 1") :], "")),
+        in_file("m.drn", "m.drn:1", "'POMDP'", "mdp or dtmc", swap=("MDP", "POMDP")),
+        in_file("m.drn", "m.drn:2", "'parametric'", "instantiate", swap=("double", "parametric")),
+        in_file("m.drn", "m.drn:4", "'p q'", "no parameters", swap=("@parameters\n\n", "@parameters\np q\n")),
+        in_file("m.drn", "m.drn:8", "'99999999'", "can hold", swap=("_states\n2", "_states\n99999999")),
+        in_file("m.drn", "m.drn:16", "'5'", "0..1", swap=("state 1", "state 5")),
+        in_file("m.drn", "m.drn:14", "'9'", "0..1", swap=("\t\t0 : 0.5", "\t\t9 : 0.5")),
+        in_file("m.drn", "m.drn:15", "a target above 0", swap=("\t\t1 : 0.5", "\t\t0 : 0.5")),
+        in_file("m.drn", "m.drn:13", "'[1'", "']'", swap=("[1]", "[1")),
+        in_file("m.drn", "m.drn:13", "'[1, 2]'", "1 rewards", swap=("[1]", "[1, 2]")),
+        in_file("m.drn", "m.drn:14", "'$p'", "@placeholders", swap=("0 : 0.5", "0 : $p")),
+        in_file("m.drn", "m.drn:15", "'go left'", "target : probability", swap=("1 : 0.5", "go left")),
+        in_file("m.drn", "2 choices", "3, as @nr_choices says", swap=("choices\n2", "choices\n3")),
+        in_file("m.drn", "reward='cost'", "['r']", options="gamma=0.9, reward='cost'", error=InvalidArgument),
+        in_file(
+            "m.drn",
+            "deadlocks='loop'",
+            "'refuse' or 'terminal'",
+            options="gamma=0.9, deadlocks='loop'",
+            error=InvalidArgument,
+        ),
+    ],
+    "The library's own files": [
+        in_file("m.npz", "not a readable .npz archive", "truncated?", text="no archive", options=""),
+        case(
+            "path = rl.save(mdp, 'm.npz')\npath.write_bytes(path.read_bytes()[:-200])\nrl.load('m.npz')",
+            InvalidFile,
+            "m.npz",
+            "truncated",
+        ),
+        case(
+            "np.savez('m.npz', P=P)\nrl.load('m.npz')",
+            InvalidFile,
+            "no member 'version'",
+            "written by save()",
+        ),
+        case(
+            "np.savez('m.npz', version=np.array([mdp], dtype=object))\nrl.load('m.npz')",
+            InvalidFile,
+            "member version.npy has dtype object",
+            "pickles are not read",
+        ),
+        case(
+            "import io as bytes_io, zipfile\nbuffer = bytes_io.BytesIO()\n"
+            "head = {'descr': '<f8', 'fortran_order': False, 'shape': (10**12,)}\n"
+            "np.lib.format.write_array_header_1_0(buffer, head)\n"
+            "with zipfile.ZipFile('m.npz', 'w') as z:\n"
+            "    z.writestr('version.npy', buffer.getvalue() + bytes(8))\n"
+            "rl.load('m.npz')",
+            InvalidFile,
+            "declares shape (1000000000000,)",
+            "truncated or forged",
+        ),
+        case(
+            "rl.save(P, 'm.npz')", InvalidArgument, "ndarray is not a model", "MDP, SSP or FiniteHorizonMDP"
+        ),
+        case("rl.save(mdp, 'm.pickle')", InvalidArgument, "path='m.pickle'", ".npz, .drn or .tra"),
+        case("rl.save(rl.gallery.countdown(3), 'm.drn')", InvalidArgument, "not SSP", "write .npz"),
+        case("rl.save(mdp, 'no/such/folder/m.npz')", InvalidFile, "cannot be written", "check the folder"),
+        case("rl.save(mdp.replace(mu=[0.25, 0.75]), 'm.tra')", InvalidArgument, "mu[0]=0.25", "write .npz"),
+        case("rl.load('model.txt')", InvalidFile, "'.txt'", ".npz, .drn or .tra"),
+        case("rl.load('gallery:rivers')", InvalidArgument, "'rivers'", "river_swim"),
+        case("rl.load('gallery:river_swim?n=4')", InvalidArgument, "no parameter 'n'", "S, gamma"),
+        case("rl.load('gallery:garnet?n=3&m=2&b=2&gamma=0.9')", InvalidArgument, "needs seed"),
+        case(
+            "rl.load('gallery:simulation_tight')",
+            InvalidArgument,
+            "a pair of models",
+            "gallery.simulation_tight()",
+        ),
+    ],
+}
