@@ -27,3 +27,4 @@ __getattr__, __dir__, __all__ = attach(
         "reports": "",
     },
 )
+__all__ += ["solvers"]
