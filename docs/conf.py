@@ -22,17 +22,30 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
-    "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
     "pages",
 ]
-myst_enable_extensions = ["dollarmath", "deflist", "colon_fence"]
+myst_enable_extensions = ["deflist", "colon_fence"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build", "_ext"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 default_role = "literal"
 highlight_language = "python"
 
+autodoc_type_aliases = {
+    name: name
+    for name in (
+        "ArrayLike",
+        "BoolVec",
+        "FloatVec",
+        "IntVec",
+        "PairVec",
+        "Real",
+        "StateAction",
+        "StateVec",
+        "Transition",
+    )
+}
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"

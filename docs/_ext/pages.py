@@ -62,7 +62,7 @@ def modules(package: str) -> list[str]:
 
 def automodule(name: str, *, members: bool = True) -> str:
     """A directive; names imported into a module are documented where they live."""
-    options = "\n:members:\n:show-inheritance:" if members else ""
+    options = "\n:members:" if members else ""
     return f"```{{eval-rst}}\n.. automodule:: {name}" + options.replace("\n", "\n   ") + "\n```\n"
 
 

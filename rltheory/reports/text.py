@@ -35,7 +35,7 @@ def number(x: Any) -> str:
     Examples
     --------
     >>> number(Fraction(1, 3)), number(Enclosure(0.49, 0.51))
-    ('1/3', '0.50 ± 1.0e-02')
+    ('1/3', '0.50 ± 1.1e-02')
     """
     if isinstance(x, Enclosure):
         if x.width == 0:

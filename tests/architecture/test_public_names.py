@@ -10,7 +10,12 @@ import rltheory
 
 def stub_names() -> set[str]:
     tree = ast.parse(Path(rltheory.__file__).with_suffix(".pyi").read_text())
-    return {alias.asname or alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    return {
+        alias.asname or alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
 
 
 def test_every_public_name_loads() -> None:
