@@ -27,6 +27,7 @@ GOOD = 2.0**-46
 """Residual relative to ‖b‖ + ‖x‖ accepted from an iterative method."""
 
 
+@np.errstate(all="ignore")
 def solve_discounted(
     P: NDArray[Any] | sp.csr_array, b: FloatVec, gamma: float, *, transposed: bool = False
 ) -> FloatVec:
@@ -147,7 +148,7 @@ def _sweep(P: Any, b: FloatVec, gamma: float, x: FloatVec, transposed: bool, lim
     a start of the right sum has no component along the slow mode.
     """
     for n in range(limit):
-        new = b + gamma * (P @ x)
+        new: FloatVec = b + gamma * (P @ x)
         low, high = float((new - x).min()), float((new - x).max())
         if not max(-low, high) > 2.0**-52 * float(np.abs(new).max()):
             return new

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -13,6 +14,8 @@ from ..kernels import bellman_csr, bellman_dense
 from ..models.mdp import MDP
 
 U = 2.0**-53
+SMALL = 4096
+"""Dense transition arrays up to this many entries stay dense however sparse they are."""
 
 
 class PairArrays(NamedTuple):
@@ -20,22 +23,22 @@ class PairArrays(NamedTuple):
 
     Attributes
     ----------
-    kernels
-        `bellman_dense` or `bellman_csr`.
+    dense
+        True for dense rows, False for CSR.
     model
         (P, R, γ, state_ptr) or (data, indices, indptr, R, γ, state_ptr), read-only.
     longest
         Largest number of entries of a row.
     """
 
-    kernels: ModuleType
+    dense: bool
     model: tuple[Any, ...]
     longest: int
 
     @property
-    def dense(self) -> bool:
-        """True for dense rows."""
-        return self.kernels is bellman_dense
+    def kernels(self) -> ModuleType:
+        """`bellman_dense` or `bellman_csr`."""
+        return bellman_dense if self.dense else bellman_csr
 
     @property
     def R(self) -> FloatVec:
@@ -65,6 +68,15 @@ def state_pointer(mdp: MDP) -> NDArray[np.uint64]:
 
 def csr_arrays(mdp: MDP) -> tuple[Any, ...]:
     """(data, indices, indptr, R, γ, state_ptr) of a float model, whatever its layout."""
+    return _remembered(mdp, "csr", _csr_arrays)  # type: ignore[no-any-return]
+
+
+def pair_arrays(mdp: MDP) -> PairArrays:
+    """Kernel arrays of a float model: its own layout, but CSR where a large dense P is mostly zero."""
+    return _remembered(mdp, "pairs", _pair_arrays)  # type: ignore[no-any-return]
+
+
+def _csr_arrays(mdp: MDP) -> tuple[Any, ...]:
     data, indices, indptr = mdp.csr
     return (
         read_only(data),
@@ -76,17 +88,24 @@ def csr_arrays(mdp: MDP) -> tuple[Any, ...]:
     )
 
 
-def pair_arrays(mdp: MDP) -> PairArrays:
-    """Kernel arrays of a float model: its own layout, but CSR where a large dense P is mostly zero."""
+def _pair_arrays(mdp: MDP) -> PairArrays:
     if mdp.layout == "dense":
         rows = mdp.P_pairs
-        if "csr" not in mdp.__dict__ and (rows.size < 4096 or 4 * np.count_nonzero(rows) > rows.size):
+        if rows.size < SMALL or 4 * np.count_nonzero(rows) > rows.size:
             model = (read_only(rows), read_only(mdp.R_pairs), float(mdp.gamma), state_pointer(mdp))
-            return PairArrays(bellman_dense, model, mdp.S)
-        if rows.size < 4096 or 4 * mdp.csr[0].size > rows.size:
-            model = (read_only(rows), read_only(mdp.R_pairs), float(mdp.gamma), state_pointer(mdp))
-            return PairArrays(bellman_dense, model, mdp.S)
-    return PairArrays(bellman_csr, csr_arrays(mdp), int(np.diff(mdp.csr[2]).max()))
+            return PairArrays(True, model, mdp.S)
+    return PairArrays(False, csr_arrays(mdp), int(np.diff(mdp.csr[2]).max()))
+
+
+def _remembered(mdp: MDP, name: str, make: Callable[[MDP], Any]) -> Any:
+    """`make(mdp)`, kept on the model; not believed by a copy that changed R, γ or P."""
+    parts = (mdp.R_pairs, mdp.gamma, mdp._rows, mdp._csr)
+    kept = mdp.__dict__.get("_kernel_arrays", {}).get(name)
+    if kept is not None and all(a is b for a, b in zip(kept[0], parts, strict=True)):
+        return kept[1]
+    value = make(mdp)
+    mdp._set(_kernel_arrays={**mdp.__dict__.get("_kernel_arrays", {}), name: (parts, value)})
+    return value
 
 
 def chosen_rows(pairs: PairArrays, rows: IntVec) -> PairArrays:
@@ -99,13 +118,13 @@ def some_pairs(pairs: PairArrays, rows: IntVec, state_ptr: IntVec) -> PairArrays
     ptr = frozen(state_ptr.astype(np.uint64))
     if pairs.dense:
         P, R, gamma, _ = pairs.model
-        return PairArrays(pairs.kernels, (frozen(P[rows]), frozen(R[rows]), gamma, ptr), pairs.longest)
+        return PairArrays(pairs.dense, (frozen(P[rows]), frozen(R[rows]), gamma, ptr), pairs.longest)
     data, indices, indptr, R, gamma, _ = pairs.model
     start, length = indptr[rows].astype(np.int64), np.diff(indptr.astype(np.int64))[rows]
     new = np.concatenate([[0], np.cumsum(length)])
     at = np.arange(new[-1]) + np.repeat(start - new[:-1], length)
     cut = (frozen(data[at]), frozen(indices[at]), frozen(new.astype(np.uint64)))
-    return PairArrays(pairs.kernels, (*cut, frozen(R[rows]), gamma, ptr), int(length.max()))
+    return PairArrays(pairs.dense, (*cut, frozen(R[rows]), gamma, ptr), int(length.max()))
 
 
 def float_vector(V: Any, S: int) -> FloatVec:

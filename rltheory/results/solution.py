@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -37,6 +38,18 @@ class Step:
 
     pi: Policy
     V: StateVec | None = None
+
+
+def error_bound(V: StateVec, lower: StateVec, upper: StateVec) -> Real:
+    """max_s max(upper − V, V − lower), rounded up; exact for rationals; infinite if V is not finite."""
+    with np.errstate(all="ignore"):
+        worst: Real = np.maximum(upper - V, V - lower).max()
+    if V.dtype == object:
+        return worst
+    gap = float(worst)
+    if math.isnan(gap):
+        return math.inf
+    return math.nextafter(gap, math.inf) if gap > 0 else gap  # the differences themselves were rounded
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -90,10 +103,7 @@ class Solution:
     @property
     def error(self) -> Real:
         """max_s max(upper − V, V − lower): a bound on ‖V − V*‖; zero for exact solutions."""
-        worst: Real = max((self.upper - self.V).max(), (self.V - self.lower).max())
-        if self.V.dtype == object or not worst > 0:
-            return worst
-        return float(np.nextafter(float(worst), np.inf))  # the differences themselves were rounded
+        return error_bound(self.V, self.lower, self.upper)
 
     @property
     def Q(self) -> StateAction:

@@ -59,6 +59,7 @@ class AnchoredValueIteration:
         check_tol(self.tol)
         check_max_iter(self.max_iter)
 
+    @np.errstate(all="ignore")
     def run(self, mdp: MDP, /) -> Solution:
         """Solve a discounted model in either number system."""
         T, gamma = bellman(mdp), mdp.gamma

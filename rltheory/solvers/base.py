@@ -28,7 +28,7 @@ from ..models.policy import Policy
 from ..operators._arrays import PairArrays, chosen_rows, csr_arrays, float_vector, pair_arrays, read_only
 from ..operators.bellman import greedy, state_vector
 from ..operators.policy import pair_entries, policy_rows, policy_weights
-from ..results.solution import Solution, Status, Step
+from ..results.solution import Solution, Status, Step, error_bound
 
 M_contra = TypeVar("M_contra", contravariant=True)
 T_co = TypeVar("T_co", covariant=True)
@@ -169,12 +169,7 @@ def _exact_bounds(mdp: MDP, V: StateVec, pi: Policy | None) -> Bounds:
     return Bounds(*(rational.from_fmpq_list(e) for e in ends))
 
 
-def error_bound(V: StateVec, bounds: Bounds) -> Any:
-    """max_s max(upper − V, V − lower), rounded up; exact for rationals."""
-    gap = max((bounds.upper - V).max(), (V - bounds.lower).max())
-    return gap if V.dtype == object or not gap > 0 else float(np.nextafter(gap, np.inf))
-
-
+@np.errstate(all="ignore")
 def certified(
     mdp: MDP,
     V: ArrayLike,
@@ -239,7 +234,7 @@ def certified(
         extra["loss"] = loss if mdp.is_exact else float(np.nextafter(loss, np.inf))
         if bounds.finite:
             V = np.maximum(V, bounds.lower)
-    error = error_bound(V, bounds)
+    error = error_bound(V, bounds.lower, bounds.upper)
     if not bounds.finite or not error < math.inf:
         usable = max_iter_reached and bool(np.isfinite(float_array(V)).all())
         status = Status.MAX_ITER if usable else Status.FAILED
@@ -275,6 +270,7 @@ Loop = Callable[[PairArrays, FloatVec, float, int, FloatVec], tuple[int, int, fl
 """(pairs, V in place, tol, max_iter, spans out) → (how, steps, lo, hi, extra sweeps)."""
 
 
+@np.errstate(all="ignore")
 def sweep_to_tolerance(
     mdp: MDP, pairs: PairArrays, loop: Loop, V: FloatVec, name: str, tol: float, max_iter: int, done: int = 0
 ) -> Solution:

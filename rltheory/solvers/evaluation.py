@@ -127,7 +127,7 @@ def _one_action(mdp: MDP, pi: Policy) -> PairArrays:
     R = read_only(reward_vector(mdp, pi))
     if pairs.dense:
         P = read_only(transition_matrix(mdp, pi))
-        return PairArrays(pairs.kernels, (P, R, float(mdp.gamma), ptr), mdp.S)
+        return PairArrays(pairs.dense, (P, R, float(mdp.gamma), ptr), mdp.S)
     m = transition_matrix(mdp, pi, sparse=True)
     cut = (
         read_only(m.data),
@@ -135,7 +135,7 @@ def _one_action(mdp: MDP, pi: Policy) -> PairArrays:
         frozen(m.indptr.astype(np.uint64)),
     )
     longest = int(np.diff(m.indptr).max())
-    return PairArrays(pairs.kernels, (*cut, R, csr_arrays(mdp)[4], ptr), longest)
+    return PairArrays(pairs.dense, (*cut, R, csr_arrays(mdp)[4], ptr), longest)
 
 
 def _sweep(

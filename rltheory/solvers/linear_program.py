@@ -65,6 +65,7 @@ class LinearProgram:
     def __post_init__(self) -> None:
         check_tol(self.tol)
 
+    @np.errstate(all="ignore")
     def run(self, mdp: MDP, /) -> Solution:
         """Solve a discounted model in either number system."""
         rho = _weights(mdp, self.rho)

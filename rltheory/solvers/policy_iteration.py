@@ -142,6 +142,7 @@ class PolicyIteration:
         )
 
     # ---- doubles -------------------------------------------------------------------------
+    @np.errstate(all="ignore")
     def _run_float(self, mdp: MDP, rows: IntVec) -> Solution:
         out = self._float_rows(mdp, rows)
         return certified(

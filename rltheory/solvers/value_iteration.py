@@ -127,6 +127,7 @@ class ValueIteration:
 
         return loop
 
+    @np.errstate(all="ignore")
     def _eliminating(self, mdp: MDP, order: Any) -> Solution:
         """Chunks of sweeps on the surviving pairs; every elimination is rigorous."""
         pairs, V = pair_arrays(mdp), start_vector(mdp, self.V0)

@@ -177,8 +177,7 @@ def test_extreme_rewards_and_discounts_are_still_enclosed() -> None:
         mdp = mdp.replace(R=np.where(mdp.terminal[mdp.pair_state], 0, R))
         V = exact_optimum(mdp)[0]
         for solver in (rl.PolicyIteration(), rl.ValueIteration(max_iter=50)):
-            with np.errstate(all="ignore"):
-                sol = solver.run(mdp)
+            sol = solver.run(mdp)
             assert inside(V, sol.lower, sol.upper), (mdp.literal(), solver)
             finite += bool(np.isfinite(sol.upper).all())
     assert finite > 200

@@ -13,6 +13,7 @@ from rltheory.errors import InvalidArgument
 from rltheory.models.random import garnet
 from rltheory.solvers.base import optimal_bounds, policy_bounds
 from tests.instances import exact_optimum, inside, to_q, wild_model
+from tests.registry import SOLVERS
 
 F = Fraction
 
@@ -198,10 +199,10 @@ def _run(solver: object) -> object:
 
 def test_overflowing_values_fail_loudly() -> None:
     mdp = MDP([[[1.0, 0.0]], [[0.0, 1.0]]], [[1e307], [-1.0]], 0.999)
-    with np.errstate(all="ignore"):
-        for solver in (rl.ValueIteration(), rl.ModifiedPolicyIteration(), rl.AnchoredValueIteration()):
-            sol = rl.solve(mdp, solver, throw=False)
-            assert sol.status is Status.FAILED
-            assert not np.isnan(sol.lower).any()
-            with pytest.raises(rl.errors.NotConverged, match="exact"):
-                sol.raise_if_failed()
+    for entry in SOLVERS:
+        sol = rl.solve(mdp, entry.factory(), throw=False)
+        assert sol.status is Status.FAILED, entry.name
+        assert sol.error == np.inf
+        assert not np.isnan(sol.lower).any()
+        with pytest.raises(rl.errors.NotConverged, match="exact"):
+            sol.raise_if_failed()
