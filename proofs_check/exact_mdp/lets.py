@@ -58,14 +58,14 @@ class Values:
 
 
 @st.composite
-def values(draw: st.DrawFn, **model: Any) -> Values:
+def values(draw: st.DrawFn, /, **model: Any) -> Values:
     """Random models with two value vectors in [−8, 8]."""
     M = draw(ck.mdps(**model))
     return Values(M, draw(ck.vectors(M.S)), draw(ck.vectors(M.S)))
 
 
 @st.composite
-def ordered_values(draw: st.DrawFn, **model: Any) -> Values:
+def ordered_values(draw: st.DrawFn, /, **model: Any) -> Values:
     """Random models with u ≤ v."""
     x = draw(values(**model))
     return Values(x.M, np.minimum(x.u, x.v), np.maximum(x.u, x.v))
@@ -92,7 +92,7 @@ class Policies:
 
 @st.composite
 def policies(
-    draw: st.DrawFn, *, deterministic: bool | None = None, positive: bool = False, **model: Any
+    draw: st.DrawFn, /, *, deterministic: bool | None = None, positive: bool = False, **model: Any
 ) -> Policies:
     """Random models with two policies."""
     M = draw(ck.mdps(**model))

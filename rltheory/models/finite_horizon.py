@@ -17,9 +17,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from ..arrays import Real, StateVec, exact_array, float_array, frozen, to_fraction
+from ..arrays import Entries, Real, StateVec, exact_array, float_array, frozen, to_fraction
 from ..errors import InvalidModel
 from .mdp import MDP
 from .validate import number_system
@@ -66,13 +66,13 @@ class FiniteHorizonMDP:
 
     def __init__(
         self,
-        P: ArrayLike,
-        R: ArrayLike,
+        P: Entries,
+        R: Entries,
         H: int,
         *,
         gamma: Real = 1,
-        mu: ArrayLike | None = None,
-        terminal_reward: ArrayLike | None = None,
+        mu: Entries | None = None,
+        terminal_reward: Entries | None = None,
     ) -> None:
         H = _check_horizon(H)
         kernel, reward = np.array(P), np.array(R)
@@ -109,7 +109,7 @@ class FiniteHorizonMDP:
         H: int,
         *,
         gamma: Real = 1,
-        terminal_reward: ArrayLike | None = None,
+        terminal_reward: Entries | None = None,
     ) -> FiniteHorizonMDP:
         """H steps of a (possibly ragged or sparse) `MDP`; its own discount is dropped."""
         return cls.from_stages([mdp], _check_horizon(H), gamma=gamma, terminal_reward=terminal_reward)
@@ -121,7 +121,7 @@ class FiniteHorizonMDP:
         H: int | None = None,
         *,
         gamma: Real = 1,
-        terminal_reward: ArrayLike | None = None,
+        terminal_reward: Entries | None = None,
     ) -> FiniteHorizonMDP:
         """One `MDP` a step (or a single one for all `H` steps); action sets may change with the step.
 
@@ -145,7 +145,7 @@ class FiniteHorizonMDP:
         self._fill([m.replace(gamma=0) for m in stages], H, gamma, terminal_reward)
         return self
 
-    def _fill(self, stages: Sequence[MDP], H: int, gamma: Real, terminal_reward: ArrayLike | None) -> None:
+    def _fill(self, stages: Sequence[MDP], H: int, gamma: Real, terminal_reward: Entries | None) -> None:
         exact, S = stages[0].is_exact, stages[0].S
         if not (math.isfinite(gamma) and 0 <= gamma <= 1):
             raise InvalidModel(f"gamma={gamma} is outside [0, 1]; a finite horizon allows γ = 1 but no more")

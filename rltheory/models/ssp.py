@@ -16,9 +16,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from ..arrays import BoolVec, IntVec, PairVec, Real, StateAction, StateVec, to_fraction
+from ..arrays import BoolVec, Entries, IntVec, PairVec, Real, StateAction, StateVec, to_fraction
 from ..errors import InvalidModel
 from .mdp import MDP
 
@@ -54,11 +53,11 @@ class SSP:
 
     def __init__(
         self,
-        P: ArrayLike,
-        R: ArrayLike,
-        terminal: Iterable[int] | ArrayLike,
+        P: Entries,
+        R: Entries,
+        terminal: Iterable[int] | Entries,
         *,
-        mu: ArrayLike | None = None,
+        mu: Entries | None = None,
         states: Sequence[str] | None = None,
         actions: Sequence[str] | None = None,
     ) -> None:
@@ -72,7 +71,7 @@ class SSP:
         return self
 
     @classmethod
-    def from_pairs(cls, P: Any, R: ArrayLike, terminal: Iterable[int] | ArrayLike, **kwargs: Any) -> SSP:
+    def from_pairs(cls, P: Any, R: Entries, terminal: Iterable[int] | Entries, **kwargs: Any) -> SSP:
         """As `MDP.from_pairs`, for action sets that differ by state and sparse rows."""
         return cls.from_mdp(MDP.from_pairs(P, R, gamma=0, terminal=terminal, **kwargs))
 
@@ -175,7 +174,7 @@ class SSP:
         """(S, A) expected rewards; −inf where not allowed."""
         return self.mdp.R
 
-    def replace(self, *, R: ArrayLike | None = None, mu: ArrayLike | None = None) -> SSP:
+    def replace(self, *, R: Entries | None = None, mu: Entries | None = None) -> SSP:
         """A copy with other rewards or another start law."""
         return SSP.from_mdp(self.mdp.replace(R=R, mu=mu))
 
