@@ -44,6 +44,8 @@ EXACT_LIMIT = 64
 class AverageReward:
     """Optimal gain, and a gain-, bias- or Blackwell-optimal policy.
 
+    Exact models start from the policy found in doubles, so usually one exact evaluation remains.
+
     Parameters
     ----------
     criterion
@@ -107,7 +109,7 @@ class AverageReward:
                 raise InvalidArgument(
                     "AverageReward: relative-vi works in doubles; use policy-iteration or mdp.float()"
                 )
-            return self._run_exact(mdp, mdp.state_ptr[:-1].copy())
+            return self._run_exact(mdp, self._float_rows(mdp.float())[0])
         sweeping = self.method == "relative-vi" or (
             self.method is None and self.criterion == "gain" and mdp.S > PI_LIMIT
         )
@@ -135,21 +137,27 @@ class AverageReward:
         upper = gain if status is Status.EXACT else np.full(mdp.S, np.inf, dtype=object)
         return self._result(mdp, gain, gain, upper, y[1], rows, status, changes)
 
-    def _run_float(self, mdp: MDP) -> AverageSolution:
+    def _float_rows(self, mdp: MDP) -> tuple[IntVec, NDArray[Any], int, bool]:
+        """Policy iteration in doubles: final pairs, their Laurent terms, changes, limit reached."""
         rows = mdp.state_ptr[:-1].copy()
         seen = {rows.tobytes()}
-        changes, hit_limit = 0, False
         terms = min(self._terms(mdp.S), 1)
-        while True:
-            y = policy_laurent(mdp, rows_policy(mdp, rows), terms)
+        y = np.full((terms + 2, mdp.S), np.nan)
+        for changes in range(self.max_iter + 1):
+            try:
+                y = policy_laurent(mdp, rows_policy(mdp, rows), terms)
+            except np.linalg.LinAlgError:
+                return rows, y * np.nan, changes, False
             new = lexicographic(mdp, rows, y, TIE)
             if (new == rows).all() or new.tobytes() in seen or not np.isfinite(y).all():
-                break
-            if changes == self.max_iter:
-                hit_limit = True
-                break
+                return rows, y, changes, False
             seen.add(new.tobytes())
-            rows, changes = new, changes + 1
+            if changes < self.max_iter:
+                rows = new
+        return rows, y, self.max_iter, True
+
+    def _run_float(self, mdp: MDP) -> AverageSolution:
+        rows, y, changes, hit_limit = self._float_rows(mdp)
         gain, bias = float_array(y[0]), float_array(y[1])
         lower, upper = gain_bounds(mdp, bias)
         if self.criterion != "blackwell" and _tight(lower, upper, self.tol):

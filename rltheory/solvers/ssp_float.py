@@ -132,7 +132,7 @@ def optimal_bounds(mdp: MDP, rows: IntVec, V: FloatVec) -> tuple[FloatVec, Float
     upper = np.full(mdp.S, np.inf)
     scale = max(1.0, float(sup_norm(V)))
     for k in range(-15, -5):
-        run = iterate(mdp, rows, 10.0**k * scale, 0.0, 1000)
+        run = iterate(mdp, rows, 10.0**k * scale, 10.0**k / 4, 100)
         U = np.where(mdp.terminal, 0.0, run.V)
         _, hi, defect = enclose_backup(mdp, U, 1.0)
         hi = np.where(mdp.terminal, 0.0, hi + np.nextafter(1.01 * defect * float(sup_norm(U)), np.inf))
