@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "bad_input.md"
@@ -27,30 +25,21 @@ from fractions import Fraction as F
 """
 
 
-def cases() -> Any:
-    """The module that holds the table."""
-    if str(ROOT) not in sys.path:
-        sys.path.insert(0, str(ROOT))
-    spec = importlib.util.spec_from_file_location("bad_input_cases", ROOT / "tests/unit/bad_input_cases.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def page() -> str:
     """The page: a snippet and its message, area by area."""
-    table = cases()
-    parts = [HEAD.format(setup=table.SETUP.strip())]
-    for area, rows in table.CASES.items():
+    if str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
+    from tests.bad_input import SETUP, run
+    from tests.unit.bad_input_cases import CASES
+
+    parts = [HEAD.format(setup=SETUP.strip())]
+    for area, rows in CASES.items():
         parts.append(f"\n## {area}\n")
         for row in rows:
             if not row.quoted:
                 continue
             with tempfile.TemporaryDirectory() as folder:
-                message = table.run(row, Path(folder))
+                message = run(row, Path(folder))
             note = f"# {row.note}\n" if row.note else ""
             parts.append(
                 f"\n```{{code-block}} python\n{note}{row.code}\n```\n\n> **{row.error.__name__}**: {_plain(message)}\n"

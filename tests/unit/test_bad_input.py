@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import struct
+import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -19,28 +18,19 @@ from hypothesis import strategies as st
 import rltheory as rl
 from rltheory.errors import InvalidFile, InvalidModel, RLTheoryError
 from rltheory.models import gallery as G
+from tests.bad_input import case, run
+from tests.unit.bad_input_cases import CASES
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def module(name: str, path: Path) -> ModuleType:
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
-TABLE = module("bad_input_cases", ROOT / "tests" / "unit" / "bad_input_cases.py")
-ALL = [(area, i) for area, rows in TABLE.CASES.items() for i in range(len(rows))]
+ALL = [(area, i) for area, rows in CASES.items() for i in range(len(rows))]
 
 
 @pytest.mark.parametrize(("area", "i"), ALL)
 def test_bad_input(area: str, i: int, tmp_path: Path) -> None:
-    row = TABLE.CASES[area][i]
-    message = TABLE.run(row, tmp_path)
+    row = CASES[area][i]
+    message = run(row, tmp_path)
     for text in row.says:
         assert text in message, f"{row.code}\n  says {message!r}\n  without {text!r}"
     assert len(message) < 400
@@ -49,17 +39,18 @@ def test_bad_input(area: str, i: int, tmp_path: Path) -> None:
 
 def test_the_table_is_long_and_can_fail(tmp_path: Path) -> None:
     assert len(ALL) >= 100
-    good = TABLE.case("rl.MDP(P, R, gamma=0.9)", InvalidModel)
+    good = case("rl.MDP(P, R, gamma=0.9)", InvalidModel)
     with pytest.raises(AssertionError, match="nothing raised"):
-        TABLE.run(good, tmp_path)
-    other = TABLE.case("rl.MDP(P, R, gamma=1)", InvalidFile)
+        run(good, tmp_path)
+    other = case("rl.MDP(P, R, gamma=1)", InvalidFile)
     with pytest.raises(AssertionError, match="expected InvalidFile"):
-        TABLE.run(other, tmp_path)
+        run(other, tmp_path)
 
 
 def test_the_page_is_in_sync() -> None:
-    maker = module("make_bad_input", ROOT / "docs" / "make_bad_input.py")
-    assert maker.PAGE.read_text(encoding="utf-8") == maker.page(), "run docs/make_bad_input.py"
+    command = [sys.executable, "docs/make_bad_input.py", "--check"]
+    out = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert out.returncode == 0, out.stdout
 
 
 # ---- files cut, garbled or forged anywhere -----------------------------------------------

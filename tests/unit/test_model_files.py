@@ -87,7 +87,7 @@ def test_npz_keeps_transition_rewards_and_other_models(tmp_path: Path) -> None:
 doubles = st.floats(allow_nan=False, allow_infinity=False)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(doubles, doubles), min_size=1, max_size=4), st.floats(0, 1, exclude_max=True))
 def test_any_double_survives_every_format(tmp_path: Path, rewards: list[Any], gamma: float) -> None:
     S = len(rewards)
