@@ -41,8 +41,8 @@ from ..operators.expectile import (
     expectile_segments,
 )
 from ..operators.policy import reward_vector, transition_matrix
-from ..results.solution import Solution, Status
-from .base import TOL, Bounds, check_max_iter, check_tol, error_bound
+from ..results.solution import Solution, Status, error_bound
+from .base import TOL, Bounds, check_max_iter, check_tol
 from .policy_iteration import PolicyIteration
 
 SPARSE_FROM = 300
@@ -244,7 +244,7 @@ def _certified(
         bounds = Bounds(*enclose_fixed_point(V, lo, hi, float(mdp.gamma), smin, smax, terminal, True))
         if bounds.finite:
             V = np.minimum(np.maximum(V, bounds.lower), bounds.upper)
-    error = error_bound(V, bounds)
+    error = error_bound(V, bounds.lower, bounds.upper)
     if not bounds.finite or not error < math.inf:
         status = Status.MAX_ITER if out_of_time else Status.FAILED
     elif error <= solver.tol * max(1, sup_norm(V)):
@@ -351,7 +351,7 @@ def revealed(mdp: MDP, mu: Policy | ArrayLike) -> tuple[MDP, Policy]:
         pair_state=state,
         pair_action=action,
         S=mdp.S,
-        mu=mdp.mu,
+        mu=mdp.mu / mdp.mu.sum(),  # a law lifted from doubles may be off one by an ulp
         terminal=mdp.terminal,
     )
     table = np.zeros((mdp.S, model.A), dtype=joint.dtype)

@@ -138,6 +138,12 @@ def test_the_one_level_fixed_point_is_implicit_q_on_the_revealed_model() -> None
     assert (one_level_bellman(mdp, mu, F(3, 4))(sol.V) == sol.V).all()
     model, behaviour = revealed(mdp.float(), mu.float())
     assert pytest.approx(sol.V.astype(float), abs=1e-12) == ImplicitQ(behaviour, 0.75).run(model).V
+    lifted = mdp.float().exact()  # rows and start law sum to one only up to rounding
+    assert lifted.mu.sum() != 1
+    small, behaviour = revealed(lifted, mu.float().exact())
+    assert pytest.approx(sol.V.astype(float), abs=1e-12) == ImplicitQ(behaviour, 0.75).run(small).V.astype(
+        float
+    )
 
 
 @pytest.mark.parametrize("tau", [0.0, 1.0, -1, 2, float("nan"), "0.9", None])
