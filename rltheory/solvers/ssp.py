@@ -50,8 +50,9 @@ class SSPSolver:
     rule
         Improvement rule of policy iteration, as in `PolicyIteration`.
     pi0
-        Proper (S,) action ids for policy iteration to start from; shortest positive-probability paths to
-        the terminal states if not given.
+        Proper (S,) action ids for policy iteration to start from.  If not given: with a trace, or another
+        rule than "howard", shortest positive-probability paths to the terminal states; else a policy
+        found by some sweeps of value iteration.
     tol
         Relative accuracy max(1, ‖V‖)·tol that the enclosure must reach in doubles.
     max_iter
@@ -70,7 +71,7 @@ class SSPSolver:
     ImproperPolicy
         No proper policy; unbounded totals; totals that need not converge (see `quotient`).
 
-    Complexity: PI O(S³) an improvement (sparse LU above 1200 states); VI O(nnz) a sweep.
+    Complexity: PI O(S³) an improvement (sparse LU above 300 states); VI O(nnz) a sweep.
 
     Source: Bertsekas–Tsitsiklis 1991; de Alfaro 1997 (end components).
 
@@ -105,8 +106,8 @@ class SSPSolver:
 
     def _run_exact(self, ssp: SSP, quo: Quotient) -> Solution:
         m, rows = quo.model.rational, self._start(ssp, quo)
-        if not self.keep_trace and self.pi0 is None and self.rule == "howard":
-            rows = iterate(quo.model.float(), rows, 0.0, TIE, self.max_iter).rows
+        if self._free_start:
+            rows = iterate(quo.model.float(), self._warm(quo), 0.0, TIE, self.max_iter).rows
             if improper_state(quo.model, mask(quo.model, rows)) is not None:
                 rows = quo.proper_rows
         trace, changes, status = [], 0, Status.EXACT
@@ -125,6 +126,16 @@ class SSPSolver:
         V = ex.from_fmpq_list(v)[quo.component]
         upper = V if status is Status.EXACT else np.full(V.shape, np.inf, dtype=object)
         return _solution(ssp, quo, V, V, upper, rows, status, self.method, changes, tuple(trace))
+
+    @property
+    def _free_start(self) -> bool:
+        """True when nothing in the answer depends on where policy iteration starts."""
+        return self.pi0 is None and not self.keep_trace and self.rule == "howard"
+
+    def _warm(self, quo: Quotient) -> IntVec:
+        """A proper policy from some sweeps: shortest paths can be proper and yet take for ever."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return sweep(quo, 1e-3, 1000).rows
 
     def _start(self, ssp: SSP, quo: Quotient) -> IntVec:
         if self.pi0 is None:
@@ -146,9 +157,8 @@ class SSPSolver:
             if self.method == "value-iteration":
                 run = sweep(quo, self.tol / 100, self.max_iter)
             else:
-                run = iterate(
-                    quo.model, self._start(ssp, quo), 0.0, TIE, self.max_iter, self.keep_trace, self.rule
-                )
+                rows = self._warm(quo) if self._free_start else self._start(ssp, quo)
+                run = iterate(quo.model, rows, 0.0, TIE, self.max_iter, self.keep_trace, self.rule)
             lower, upper = optimal_bounds(quo.model, run.rows, run.V)
             V = np.clip(run.V, lower, upper) if np.isfinite(lower).all() else run.V
             gap = float(max(np.max(upper - V), np.max(V - lower)))

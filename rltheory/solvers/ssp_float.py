@@ -23,7 +23,7 @@ from .policy_iteration import Rule, switch_float
 from .proper import Quotient, improper_state
 
 TIE = 1e-12
-DENSE_LIMIT = 1200
+DENSE_LIMIT = 300
 
 
 @dataclass
@@ -104,7 +104,7 @@ def iterate(
 
 def sweep(quo: Quotient, tol: float, max_iter: int) -> Run:
     """Value iteration from 0, then a proper policy among the near-greedy pairs."""
-    mdp = quo.model
+    mdp = quo.model.float()
     V, sweeps = np.zeros(mdp.S), 0
     while True:
         q = mdp.R_pairs + backup_pairs(mdp, V)

@@ -220,3 +220,12 @@ def test_bounds_survive_a_wrong_linear_solver(monkeypatch, noise):
         assert (exact_array(low) <= exact).all()
         assert (exact <= exact_array(high)).all()
     assert (finite == 20) == (noise < 1e-5)
+
+
+def test_proper_but_hopeless_start_is_not_used():
+    """On a slippery maze the shortest-path policy is proper and takes about 1e16 steps."""
+    ssp = rl.SSP.from_mdp(gallery.maze(60, gamma=0.99))
+    a, b = (SSPSolver(method).run(ssp) for method in METHODS)
+    assert a.status is b.status is Status.SOLVED
+    assert (a.lower <= b.upper).all()
+    assert (b.lower <= a.upper).all()
