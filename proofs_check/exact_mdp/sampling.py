@@ -135,6 +135,16 @@ azar_rate: Claim[SelfLoop] = Claim(
     expect=SUPPORTED,
 )
 
+
+def slope(x: SelfLoop, *, easy: bool = False) -> float:
+    """Least-squares slope of log RMSE against log 1/(1−γ)."""
+    y = [math.log(x.easy(h) if easy else x.scaled(h)) for h in HORIZONS]
+    return float(np.polyfit(np.log(HORIZONS), y, 1)[0])
+
+
+VALUES = [(10.0, 0.30234), (100.0, 0.32260), (500.0, 0.32440)]
+
+
 azar_constants: Claim[SelfLoop] = Claim(
     statement="RMSE·√N·(1−γ)^(3/2) = 0.30234, 0.32260, 0.32440 at γ = 0.9, 0.99, 0.998; slope ≈ 1.5",
     source=PAPER.at("Azar, Munos, Kappen 2013; values by exact summation"),
@@ -152,15 +162,6 @@ azar_constants: Claim[SelfLoop] = Claim(
     ],
     expect=SUPPORTED,
 )
-
-VALUES = [(10.0, 0.30234), (100.0, 0.32260), (500.0, 0.32440)]
-
-
-def slope(x: SelfLoop, *, easy: bool = False) -> float:
-    """Least-squares slope of log RMSE against log 1/(1−γ)."""
-    y = [math.log(x.easy(h) if easy else x.scaled(h)) for h in HORIZONS]
-    return float(np.polyfit(np.log(HORIZONS), y, 1)[0])
-
 
 if __name__ == "__main__":
     raise SystemExit(run_module(__name__))

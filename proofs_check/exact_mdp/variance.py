@@ -75,7 +75,7 @@ sobel: Claim[Policies] = Claim(
 
 
 @st.composite
-def slow(draw: st.DrawFn, **kind: Any) -> Policies:
+def slow(draw: st.DrawFn, /, **kind: Any) -> Policies:
     """Random policies on models that mix slowly: rows moved towards staying put by a power of two."""
     x = draw(policies(**kind))
     lazy = 2.0 ** -draw(st.integers(0, 8))
