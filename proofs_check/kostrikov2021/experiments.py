@@ -157,9 +157,11 @@ class Sampled:
         ax.bar(at, self.mean, width=0.6, color=PALETTE[5], alpha=0.7, label="mean over seeds")
         for i in at:
             ax.plot(np.full(len(self.values), i), self.values[:, i], ".", color=INK, markersize=4)
-        ax.axhline(self.optimum, color=STEEL, linestyle="--", label="V*(start)")
+        ax.axhline(self.optimum, color=STEEL, linestyle="--", label="$V^*$(start)")
         ax.set_xticks(at, [f"{t:g}" for t in self.tau])
-        ax.set(xlabel="τ", ylabel="value of the learned policy at the start", ylim=(0, 1.08 * self.optimum))
+        ax.set(
+            xlabel=r"$\tau$", ylabel="value of the learned policy at the start", ylim=(0, 1.35 * self.optimum)
+        )
         ax.legend(loc="upper left")
         return ax
 
@@ -192,9 +194,13 @@ class Slope:
     def plot(self, ax: Any = None) -> Any:
         """Both curves, log-log."""
         ax = _axis(ax)
-        ax.loglog(self.low, self.bound, color=PALETTE[1], linestyle="--", label="bound δ_τ/(1−γ)")
-        ax.loglog(self.low, self.gap, "o-", color=PALETTE[0], markersize=4, label="‖V*_μ − V_τ‖")
-        ax.set(xlabel="1 − τ", ylabel="distance to the in-support optimum")
+        ax.loglog(
+            self.low, self.bound, color=PALETTE[1], linestyle="--", label=r"bound $\delta_\tau/(1-\gamma)$"
+        )
+        ax.loglog(
+            self.low, self.gap, "o-", color=PALETTE[0], markersize=4, label=r"$\|V^*_\mu-V_\tau\|_\infty$"
+        )
+        ax.set(xlabel=r"$1-\tau$", ylabel="distance to the in-support optimum")
         ax.legend(loc="upper left")
         return ax
 
@@ -224,10 +230,10 @@ class Hurt:
         ax = _axis(ax)
         for i, (tau, row) in enumerate(zip(self.tau, self.awr, strict=True)):
             low = 1 - tau
-            name = f"τ = {tau:g}" if low > 0.05 else f"1 − τ = {low:.0e}".replace("e-0", "e−")
-            ax.plot(self.beta, row, color=PALETTE[i], label=name)
-        ax.axhline(self.behaviour, color=STEEL, linestyle="--", label="behaviour μ")
-        ax.set(xlabel="inverse temperature β", ylabel="value of the AWR policy in state 0")
+            name = rf"$\tau={tau:g}$" if low > 0.05 else rf"$1-\tau=10^{{{np.log10(low):.0f}}}$"
+            ax.plot(self.beta, row, "--" if i % 2 else "-", color=PALETTE[i], linewidth=2 - i % 2, label=name)
+        ax.axhline(self.behaviour, color=STEEL, linestyle=":", label=r"behaviour $\mu$")
+        ax.set(xlabel=r"inverse temperature $\beta$", ylabel="value of the AWR policy in state 0")
         ax.set_ylim(bottom=0)
         ax.legend(loc="upper left")
         return ax
