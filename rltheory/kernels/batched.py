@@ -15,6 +15,25 @@ from numba import njit
 
 
 @njit(cache=True)
+def first_bad_pair(P: Any, R: Any, tol: Any) -> Any:
+    """First k whose row of P (K, S) is not a law within `tol` or whose R (K,) is not finite; else −1."""
+    K, S = P.shape
+    for k in range(K):
+        a, b, least = 0.0, 0.0, 0.0
+        for t in range(0, S - 1, 2):
+            x, y = P[k, t], P[k, t + 1]
+            a += x
+            b += y
+            least = min(least, x, y)
+        if S % 2:
+            a += P[k, S - 1]
+            least = min(least, P[k, S - 1])
+        if not (abs(a + b - 1.0) <= tol and least >= 0.0 and np.isfinite(R[k])):
+            return k
+    return -1
+
+
+@njit(cache=True)
 def eliminate(M: Any) -> Any:
     """LU of M in place without pivoting; False if a pivot is not positive."""
     n = M.shape[0]
@@ -71,69 +90,73 @@ def chain_values(C: Any, r: Any, gamma: Any, M: Any, V: Any, x: Any) -> Any:
 
 
 @njit(cache=True)
-def q_table(P: Any, R: Any, gamma: Any, V: Any, Q: Any) -> Any:
-    """Q = R + γPV for one model."""
-    S, A = R.shape
-    for s in range(S):
-        for a in range(A):
-            x, y = 0.0, 0.0
-            for t in range(0, S - 1, 2):
-                x += P[s, a, t] * V[t]
-                y += P[s, a, t + 1] * V[t + 1]
-            if S % 2:
-                x += P[s, a, S - 1] * V[S - 1]
-            Q[s, a] = R[s, a] + gamma * (x + y)
+def q_table(P: Any, R: Any, gamma: Any, V: Any, q: Any) -> Any:
+    """Q = R + γPV for one model; P (SA, S), R (SA,), q (SA,)."""
+    np.dot(P, V, q)
+    for k in range(q.size):
+        q[k] = R[k] + gamma * q[k]
 
 
 @njit(cache=True)
-def sweep_values(P: Any, R: Any, gamma: Any, tol: Any, limit: Any, V: Any, Q: Any) -> Any:
-    """Span-stopped value iteration from V in place, at most `limit` sweeps; True if it stopped itself."""
-    S, A = R.shape
+def sweep_values(P: Any, R: Any, gamma: Any, tol: Any, V: Any, q: Any) -> Any:
+    """Span-stopped value iteration from V in place; True if it met `tol`.
+
+    From the fifth sweep on it gives up when the rate of the span foretells more than 30 others.
+    """
+    S = V.size
+    A = q.size // S
     factor = gamma / (1.0 - gamma)
-    for _ in range(limit):
-        q_table(P, R, gamma, V, Q)
+    last = np.inf
+    for n in range(60):
+        q_table(P, R, gamma, V, q)
         lo, hi, low, high = np.inf, -np.inf, np.inf, -np.inf
+        k = 0
         for s in range(S):
-            best = Q[s, 0]
+            best = q[k]
             for a in range(1, A):
-                best = max(best, Q[s, a])
+                best = max(best, q[k + a])
+            k += A
             d = best - V[s]
             V[s] = best
             lo, hi, low, high = min(lo, d), max(hi, d), min(low, best), max(high, best)
         shift = factor * 0.5 * (lo + hi)
-        norm = max(1.0, abs(low + shift), abs(high + shift))
-        if factor * (hi - lo) <= tol * norm:
+        width, goal = factor * (hi - lo), tol * max(1.0, abs(low + shift), abs(high + shift))
+        if width <= goal:
             for s in range(S):
                 V[s] += shift
             return True
+        if n >= 4 and not width * (width / last) ** 30 <= goal:
+            return False
+        last = width
     return False
 
 
 @njit(cache=True)
 def improve_policies(
-    P: Any, R: Any, gamma: Any, V: Any, pi: Any, Q: Any, C: Any, M: Any, r: Any, x: Any
+    P: Any, R: Any, gamma: Any, V: Any, pi: Any, q: Any, C: Any, M: Any, r: Any, x: Any
 ) -> Any:
     """Howard's policy iteration from the greedy policy of V, keeping actions that tie; V, pi in place."""
-    S, A = R.shape
-    q_table(P, R, gamma, V, Q)
+    S = V.size
+    A = q.size // S
+    q_table(P, R, gamma, V, q)
     for s in range(S):
-        pi[s] = np.argmax(Q[s])
+        pi[s] = np.argmax(q[s * A : (s + 1) * A])
     for _ in range(1000):
         for s in range(S):
-            C[s] = P[s, pi[s]]
-            r[s] = R[s, pi[s]]
+            C[s] = P[s * A + pi[s]]
+            r[s] = R[s * A + pi[s]]
         if not chain_values(C, r, gamma, M, V, x):
             return
-        q_table(P, R, gamma, V, Q)
+        q_table(P, R, gamma, V, q)
         norm = 1.0
         for s in range(S):
             norm = max(norm, abs(V[s]))
         same = True
         for s in range(S):
-            best, pick = Q[s, pi[s]] + 1e-12 * norm, pi[s]
+            best, pick = q[s * A + pi[s]] + 1e-12 * norm, pi[s]
             for a in range(A):
-                if Q[s, a] > best:
-                    best, pick = Q[s, a], a
+                if q[s * A + a] > best:
+                    best, pick = q[s * A + a], a
             if pick != pi[s]:
                 pi[s] = pick
                 same = False
@@ -175,51 +198,52 @@ def solve_models(P: Any, R: Any, gamma: Any, tol: Any, V: Any, pi: Any, lower: A
     Parameters
     ----------
     P, R, gamma
-        (B, S, A, S), (B, S, A), (B,).
+        (B, SA, S), (B, SA), (B,): pairs in order of state, then action.
     tol
         Relative to max(1, ‖V‖).
     V, pi, lower, upper
         (B, S) outputs; V holds the start.
     """
-    B, S, A = R.shape
+    B, N, S = P.shape
+    A = N // S
     U, ETA = 2.0**-53 * (1 + 2.0**-9), 5e-324
-    Q, C, M = np.empty((S, A)), np.empty((S, S)), np.empty((S, S))
+    q, C, M = np.empty(N), np.empty((S, S)), np.empty((S, S))
     r, x, lo, hi = np.empty(S), np.empty(S), np.empty(S), np.empty(S)
     n = S + 4.0
     for b in range(B):
         g, v = gamma[b], V[b]
-        if not sweep_values(P[b], R[b], g, tol, 3 + S // 3, v, Q):
-            improve_policies(P[b], R[b], g, v, pi[b], Q, C, M, r, x)
+        if not sweep_values(P[b], R[b], g, tol, v, q):
+            improve_policies(P[b], R[b], g, v, pi[b], q, C, M, r, x)
         norm = 1.0
         for s in range(S):
             norm = max(norm, abs(v[s]))
-        smin, smax = np.inf, 0.0
+        smin, smax, k = np.inf, 0.0, 0
         for s in range(S):
-            low, high = -np.inf, -np.inf
-            best = -np.inf
+            low, high, best = -np.inf, -np.inf, -np.inf
             for a in range(A):
                 dot, mass, total = 0.0, 0.0, 0.0
                 for t in range(S):
-                    p = P[b, s, a, t]
+                    p = P[b, k + a, t]
                     y = p * v[t]
                     dot += y
                     mass += abs(y)
                     total += p
-                q = R[b, s, a] + g * dot
-                e = n * U * (g * mass) + 4 * U * abs(q) + n * ETA
-                if np.isfinite(q) and np.isfinite(e):
-                    low, high = max(low, q - e), max(high, q + e)
+                z = R[b, k + a] + g * dot
+                e = n * U * (g * mass) + 4 * U * abs(z) + n * ETA
+                if np.isfinite(z) and np.isfinite(e):
+                    low, high = max(low, z - e), max(high, z + e)
                 else:
                     high = np.inf
                 smin, smax = min(smin, total), max(smax, total)
-                Q[s, a] = q
-                best = max(best, q)
+                q[k + a] = z
+                best = max(best, z)
             lo[s], hi[s] = low, high
             pi[b, s] = 0
             for a in range(A):
-                if Q[s, a] >= best - 1e-12 * norm:
+                if q[k + a] >= best - 1e-12 * norm:
                     pi[b, s] = a
                     break
+            k += A
         smin = np.nextafter(smin * (1 - n * U), -np.inf)
         smax = np.nextafter(smax * (1 + n * U), np.inf)
         enclose(lo, hi, smin, smax, g, v, lower[b], upper[b])

@@ -110,7 +110,7 @@ def solve_batch(
     B, S, _ = R.shape
     V, pi = np.zeros((B, S)), np.zeros((B, S), dtype=np.int64)
     lower, upper = np.empty((B, S)), np.empty((B, S))
-    batched.solve_models(P, R, g, tol, V, pi, lower, upper)
+    batched.solve_models(P.reshape(B, -1, S), R.reshape(B, -1), g, tol, V, pi, lower, upper)
     return BatchSolution(frozen(V), frozen(lower), frozen(upper), frozen(pi), tol)
 
 
@@ -152,19 +152,18 @@ def evaluate_batch(
 
 
 def _checked(P: ArrayLike, R: ArrayLike, gamma: Any) -> tuple[FloatVec, FloatVec, FloatVec]:
-    P, R = np.ascontiguousarray(float_array(P)), np.ascontiguousarray(float_array(R))
+    P, R = np.ascontiguousarray(P, dtype=np.float64), np.ascontiguousarray(R, dtype=np.float64)
     if P.ndim != 4 or P.shape[1] != P.shape[3] or 0 in P.shape or R.shape != P.shape[:3]:
         raise InvalidModel(f"solve_batch: P {P.shape}, R {R.shape}; must be (B, S, A, S) and (B, S, A)")
     g = np.array(np.broadcast_to(np.asarray(gamma, dtype=np.float64), P.shape[:1]))
     if not ((g >= 0) & (g < 1)).all():
         b = int(np.argmin((g >= 0) & (g < 1)))
         raise InvalidModel(f"gamma[{b}]={g[b]} is outside [0, 1)")
-    sums = P.sum(axis=3)
-    bad = ~((np.abs(sums - 1) <= ROW_TOL) & (P.min(axis=3) >= 0) & np.isfinite(R))
-    if bad.any():
-        b, s, a = (int(i) for i in np.argwhere(bad)[0])
+    k = batched.first_bad_pair(P.reshape(-1, P.shape[3]), R.reshape(-1), ROW_TOL)
+    if k >= 0:
+        b, s, a = (int(i) for i in np.unravel_index(k, R.shape))
         raise InvalidModel(
-            f"model {b}: row (s={s}, a={a}) sums to {sums[b, s, a]}, smallest entry {P[b, s, a].min()}, "
+            f"model {b}: row (s={s}, a={a}) sums to {P[b, s, a].sum()}, smallest entry {P[b, s, a].min()}, "
             f"reward {R[b, s, a]}; need a probability row and a finite reward"
         )
     return P, R, g

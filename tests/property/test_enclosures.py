@@ -59,6 +59,8 @@ def test_optimal_value_is_inside(name: str) -> None:
         sol = RUNS[name].run(mdp)
         assert inside(V, sol.lower, sol.upper), f"{name}, instance {i}: {mdp.literal()}"
         assert np.isfinite(sol.upper - sol.lower).all()
+        for x in (sol.V, sol.lower, sol.upper):
+            assert not x[mdp.terminal].any()
         worst = max(abs(to_q(x) - v) for x, v in zip(sol.V.tolist(), V))
         assert worst <= to_q(sol.error)
         loss = max(v - w for v, w in zip(V, exact_value(mdp, sol.pi.matrix(mdp.A))))

@@ -61,6 +61,25 @@ def test_bounds_use_the_right_modulus_when_rows_are_off_one() -> None:
                     assert to_q(a) <= v <= to_q(b)
 
 
+@pytest.mark.parametrize("shift", [2.0**30, -(2.0**30)])
+@pytest.mark.parametrize("optimal", [0, 1])
+def test_each_modulus_is_tight_somewhere(optimal: int, shift: float) -> None:
+    """One state, rows of 1 − e and 1 + e: from V* + shift the bound is V* itself, by one modulus only."""
+    e = 2.0**-41
+    R = np.full(2, -1.0)
+    R[optimal] = 1.0
+    mdp = MDP([[[1 - e], [1 + e]]], [R], 0.5)
+    (V,), _ = exact_optimum(mdp)
+    point = np.array([2.0 + shift])
+    for model in (mdp, mdp.exact()):
+        low, high = optimal_bounds(model, point)
+        assert to_q(low[0]) <= V <= to_q(high[0])
+        if (shift > 0) == (optimal == 0):
+            assert float(high[0]) - float(F(int(V.p), int(V.q))) <= 1e-15 * 16 * abs(shift)
+        else:
+            assert float(F(int(V.p), int(V.q))) - float(low[0]) <= 1e-15 * 16 * abs(shift)
+
+
 @pytest.mark.parametrize("sweep", ["jacobi", "gauss-seidel"])
 def test_stops_by_span_not_by_norm(sweep: str) -> None:
     """A constant residual is known exactly: one state, any γ, a handful of sweeps."""
