@@ -24,13 +24,9 @@ from rltheory.kernels.exact import solve_linear
 from rltheory.results import Step
 
 from .lets import PAPER, exact
+from .value_iteration import tolerance
 
 GAMMA = Fraction(9, 10)
-
-
-def tolerance(M: rl.MDP, v: StateVec) -> Any:
-    """Ties: equality in rationals, 1e-9·max(1, ‖v‖) in doubles."""
-    return 0 if M.is_exact else 1e-9 * max(1.0, float(sup_norm(v)))
 
 
 @dataclass(frozen=True)
