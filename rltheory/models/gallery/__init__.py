@@ -27,6 +27,7 @@ from .hard import (
     williams_baird,
     williams_baird_values,
 )
+from .pendulum import pendulum
 from .queues import inventory, queue, tandem_queue
 from .rental import jacks_car_rental
 from .textbook import (
@@ -89,6 +90,7 @@ __all__ = [
     "multi_scc",
     "names",
     "one_state",
+    "pendulum",
     "policy_loss_tight",
     "puterman_inventory",
     "puterman_inventory_finite",
