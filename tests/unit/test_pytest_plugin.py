@@ -36,6 +36,7 @@ too_modest = claim(1, SUPPORTED)
 
 def test_claims_are_items(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(rltheory.__file__).parents[1]))
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # it may be installed as a plugin already
     pytester.makeini("[pytest]\nclaim_files = papers/*.py\n")
     folder = pytester.mkdir("papers")
     (folder / "toy.py").write_text(MODULE)
