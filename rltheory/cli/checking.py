@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..checks import certificates, verifier
+from ..checks.claim import Eq
 from ..checks.discover import Found
 from ..checks.report import Report
 from ..checks.runner import run
@@ -47,10 +48,10 @@ def check(args: argparse.Namespace) -> int:
     with show, closing(_reports(todo, n, args, show)) as reports:
         try:
             for report in reports:
-                store.save(by_id[report.id], report)
+                done[report.id] = {**report.summary(), "relation": relation(by_id[report.id])}
+                store.save(by_id[report.id], done[report.id])
                 if args.certificates:
                     _certify(report, Path(args.certificates))
-                done[report.id] = report.summary()
                 show.finished(done[report.id])
         except KeyboardInterrupt:
             interrupted = True
@@ -87,6 +88,11 @@ def verify(args: argparse.Namespace) -> int:
                 verdict = "accepted" if r["accepted"] else "REJECTED"
                 sys.stdout.write(f"{r['file']}: {verdict}: {r['says']}\n")
     return 0 if all(r["accepted"] for r in results) else 1
+
+
+def relation(f: Found) -> str:
+    """What the claim compares with: "=" or "≤"."""
+    return "=" if isinstance(f.claim.then, Eq) else "≤"
 
 
 def _certify(report: Report, folder: Path) -> None:

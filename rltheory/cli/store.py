@@ -16,7 +16,6 @@ from typing import Any
 
 from ..checks.certificates import write_json
 from ..checks.discover import Found
-from ..checks.report import Report
 
 LIBRARY = Path(__file__).resolve().parents[1]
 
@@ -49,11 +48,10 @@ class Store:
         safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in id)
         return self.root / f"{safe[:180]}.json"
 
-    def save(self, found: Found, report: Report) -> Path:
+    def save(self, found: Found, summary: dict[str, Any]) -> Path:
         """Write one verdict."""
-        return write_json(
-            {"key": key(found, report.n, report.seed), "summary": report.summary()}, self._path(report.id)
-        )
+        saved = {"key": key(found, summary["n"], summary["seed"]), "summary": summary}
+        return write_json(saved, self._path(found.id))
 
     def last(self, id: str) -> dict[str, Any] | None:
         """The last verdict saved for a claim, whatever its key; None if there is none or it is unreadable."""

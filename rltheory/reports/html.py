@@ -133,6 +133,8 @@ def _card(s: Mapping[str, Any], picture: str) -> str:
 
 def _tightness(s: Mapping[str, Any]) -> str:
     best, tight = s.get("best_ratio"), s.get("tight_ratio")
+    if s.get("relation") == "=":
+        return "an identity" + ("" if best is None else f"; largest side {best:.6g}")
     if best is None:
         return "no ratio (a right side is never positive)"
     text = f"largest lhs/rhs found {best:.6g}"

@@ -1,7 +1,7 @@
 """Verdict tables: plain text, Markdown and `rich`, from reports or from their saved summaries.
 
 Columns: claim; verdict (with the expected one when they differ); instances counted; weakest evidence;
-largest lhs/rhs found; mutants refuted, "search+named/all"; seconds.
+largest lhs/rhs found ("=" for an identity); mutants refuted, "search+named/all"; seconds.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def row(s: Summary) -> list[str]:
         verdict,
         f"{s['instances']:,}",
         str(s["evidence"]),
-        "" if ratio is None else f"{ratio:.4g}",
+        "=" if s.get("relation") == "=" else "" if ratio is None else f"{ratio:.4g}",
         f"{by['search']}+{by['named']}/{len(mutants)}",
         seconds(s["seconds"]),
     ]

@@ -147,6 +147,7 @@ def test_json_is_all_there_is_on_stdout(papers: Path, capsys: pytest.CaptureFixt
     rows = json.loads(capsys.readouterr().out)
     assert [r["id"] for r in rows] == ["toy.square-sum", "toy.small-squares", "toy.wrong"]
     assert [r["as_expected"] for r in rows] == [True, True, False]
+    assert [r["relation"] for r in rows] == ["≤", "=", "≤"]
 
 
 def test_workers_reach_the_same_verdicts(papers: Path, capsys: pytest.CaptureFixture[str]) -> None:

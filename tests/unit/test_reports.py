@@ -97,6 +97,12 @@ def test_saved_verdicts_are_no_work() -> None:
     assert "700 evaluations (700/s)" in line
 
 
+def test_an_identity_has_no_ratio() -> None:
+    identity = report().summary() | {"relation": "="}
+    assert table.row(identity)[4] == "="
+    assert "an identity; largest side 0.98" in html.atlas([identity])
+
+
 def test_an_empty_table_is_said_to_be_empty() -> None:
     assert "0 claims: none checked" in table.totals([])
 
