@@ -82,8 +82,15 @@ class Chain:
         """v_γ = (I − γP)⁻¹ r."""
         return rl.evaluate(self.M.replace(gamma=self.gamma), np.zeros(self.M.S, dtype=int)).V
 
+    @cached_property
+    def partial_sum(self) -> StateVec:
+        """(1+ρ) Σ_{k=−1}^{29} ρ^k y_k with the library's terms."""
+        y = chain.laurent_terms(self.P, self.r, 29)
+        total: StateVec = sum(self.rho ** (k - 1) * term for k, term in enumerate(y))
+        return (1 + self.rho) * total
+
     def series(self, H: Any, terms: int) -> StateVec:
-        """(1+ρ) Σ_{k=−1}^{terms} ρ^k y_k with y_{−1} = P*r, y_0 = Hr, y_k = −H y_{k−1}."""
+        """The same from y_{−1} = P*r, y_0 = Hr, y_k = −H y_{k−1} for a given H."""
         y, weight = ex.matmul(H, self.r), Fraction(1)
         total = self.P_star.dot(self.r) / self.rho
         for _ in range(terms + 1):
@@ -121,6 +128,11 @@ class Average:
     def T(self, v: StateVec) -> StateVec:
         """max_a [R(s,a) + Σ P(s'|s,a) v(s')]."""
         out: StateVec = (self.M.R + self.M.P @ v).max(axis=1)
+        return out
+
+    def long_run(self, v: StateVec) -> StateVec:
+        """P*_π v for the policy found."""
+        out: StateVec = chain.limiting_matrix(rl.transition_matrix(self.M, self.solution.pi)) @ v
         return out
 
     # ---- by enumeration ------------------------------------------------------------------
@@ -171,7 +183,7 @@ def half_time(M: rl.MDP) -> rl.MDP:
     return rl.MDP((M.P + stay) / 2, M.R / 2, M.gamma)
 
 
-Family = Literal["any", "unichain", "absorbing"]
+Family = Literal["any", "unichain", "absorbing", "tied"]
 
 
 @st.composite
@@ -179,19 +191,23 @@ def models(
     draw: st.DrawFn,
     S: int = 3,
     A: int = 2,
-    families: tuple[Family, ...] = ("any", "unichain", "absorbing"),
+    families: tuple[Family, ...] = ("any", "unichain", "absorbing", "tied"),
     gamma: Any = None,
 ) -> rl.MDP:
     """Exact models of 2..S states with rewards in [−1, 1].
 
     "any" has several classes and periods; "unichain" has positive rows; in "absorbing" the last state
     keeps everything that enters it, at reward 0, and is entered from everywhere, so every policy has
-    gain 0 and only the bias tells them apart.
+    gain 0 and only the bias tells them apart.  In "tied" moves are certain and rewards −1, 0 or 1, so
+    different classes often have equal gains.
     """
     family = draw(st.sampled_from(families))
-    rows: ck.Rows = "dense" if family == "unichain" else "mixed"
+    named: dict[Family, ck.Rows] = {"unichain": "dense", "tied": "deterministic"}
+    rows = named.get(family, "mixed")
     size = draw(st.integers(2, S))
     M = draw(ck.mdps(S=size, A=st.integers(1, A), gamma=gamma, rewards=SIGNED, rows=rows, exact=True))
+    if family == "tied":
+        return M.replace(R=exact([[round(x) for x in row] for row in M.R]))
     if family != "absorbing":
         return M
     P, R = M.P.copy(), M.R.copy()

@@ -138,7 +138,6 @@ blackwell: Claim[Blackwell] = Claim(
         ),
     ],
     expect=CERTIFIED,
-    draws=60,
 )
 
 blackwell_threshold: Claim[Blackwell] = Claim(
@@ -166,7 +165,6 @@ blackwell_threshold: Claim[Blackwell] = Claim(
         ),
     ],
     expect=CERTIFIED,
-    draws=60,
 )
 
 

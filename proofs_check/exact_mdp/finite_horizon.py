@@ -114,7 +114,7 @@ finite_horizon: Claim[Horizon] = Claim(
         Mutant("some action sequence attains the optimum", lhs=lambda x: x.best_open_loop),
     ],
     expect=CERTIFIED,
-    draws=60,
+    draws=200,
 )
 
 
