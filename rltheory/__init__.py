@@ -14,7 +14,8 @@ __getattr__, __dir__, __all__ = attach(
         "models": "MDP SSP FiniteHorizonMDP Policy from_counts gallery",
         "models.io": "from_arrays from_drn from_gymnasium from_prism load save",
         "operators": (
-            "bellman expectile greedy occupancy q_values reward_vector state_action_occupancy transition_matrix"
+            "bellman expectile greedy occupancy q_values reward_vector state_action_occupancy "
+            "transition_matrix"
         ),
         "results": "Enclosure Solution Status",
         "solvers": (

@@ -40,8 +40,8 @@ from .solvers import ModifiedPolicyIteration as ModifiedPolicyIteration
 from .solvers import NaturalPolicyGradient as NaturalPolicyGradient
 from .solvers import PolicyIteration as PolicyIteration
 from .solvers import PolicyMirrorDescent as PolicyMirrorDescent
-from .solvers import SSPSolver as SSPSolver
 from .solvers import SoftValueIteration as SoftValueIteration
+from .solvers import SSPSolver as SSPSolver
 from .solvers import ValueIteration as ValueIteration
 from .solvers import advantage as advantage
 from .solvers import average_value as average_value

@@ -251,7 +251,7 @@ def parse_number(token: str, exact: bool) -> Fraction | float | None:
 
 
 def clip(text: str, width: int = 60) -> str:
-    """`text`, shortened for a message, undecodable bytes as \\x.."""
+    """`text`, shortened for a message; undecodable bytes become backslash escapes."""
     if not _is_text(text):
         text = text[:width].encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return text if len(text) <= width else text[: width - 1] + "…"
