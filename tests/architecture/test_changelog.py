@@ -11,6 +11,7 @@ import pytest
 
 import rltheory
 
+pytestmark = pytest.mark.fast
 ROOT = Path(__file__).resolve().parents[2]
 
 

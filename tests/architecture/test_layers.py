@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("importlinter")
 
+pytestmark = pytest.mark.fast
 ROOT = Path(__file__).resolve().parents[2]
 LINT = """
 import sys

@@ -18,6 +18,7 @@ from rltheory.models import MDP, Policy
 from rltheory.reports import grid, html, plot, table, text
 from rltheory.results import Enclosure, Solution, Status
 
+pytestmark = pytest.mark.fast
 NASTY = '<b>x</b> | *y* & "z" `w`\n$V^π$ ≤ 1/(1−γ)'
 
 
