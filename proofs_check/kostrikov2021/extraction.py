@@ -26,6 +26,7 @@ from .lets import (
     spread,
     temperatures,
     three_states,
+    tied,
     two_loops,
 )
 
@@ -46,7 +47,7 @@ greedy_improves: Claim[Offline] = Claim(
     let=st.one_of(offline(), spread()),
     assume=[],
     then=Leq(lhs=lambda x: np.concatenate([x.V, x.V_mu]), rhs=lambda x: np.tile(x.greedy_value, 2)),
-    tight=Tight(one_action(), within=0),
+    tight=Tight([one_action(), tied()], within=0),
     mutants=[
         Mutant(
             "the value of the greedy policy is nondecreasing in τ",

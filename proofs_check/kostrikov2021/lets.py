@@ -277,6 +277,12 @@ def one_action(tau: Any = Fraction(9, 10)) -> Offline:
     return Offline(rl.gallery.two_state_chain(Fraction(9, 10)), rl.Policy(exact([[1], [1]])), tau)
 
 
+def tied(tau: Any = Fraction(9, 10)) -> Offline:
+    """One state, two self-loops that both pay 1: in-support Q values coincide."""
+    mu = rl.Policy(exact([[Fraction(1, 3), Fraction(2, 3)]]))
+    return Offline(rl.gallery.one_state((1, 1), Fraction(9, 10)), mu, tau)
+
+
 def three_states(tau: Any = Fraction(9, 10)) -> Offline:
     """The reference instance: three states, two actions, γ = 9/10."""
     h, q = Fraction(1, 2), Fraction(1, 4)

@@ -22,7 +22,7 @@ from rltheory.operators import implicit_bellman
 from rltheory.solvers import in_support_optimum
 
 from .expectile import sign
-from .lets import PAPER, Offline, exact, levels, offline, one_action, three_states
+from .lets import PAPER, Offline, exact, levels, offline, one_action, three_states, tied
 
 NINE = Fraction(9, 10)
 HALF = Fraction(1, 2)
@@ -229,7 +229,7 @@ monotone: Claim[Levels] = Claim(
         )
     ],
     then=Leq(lhs=lambda x: x.V, rhs=lambda x: x.V2),
-    tight=Tight(Levels(one_action().M, one_action().mu, HALF, NINE), within=0),
+    tight=Tight([Levels(x.M, x.mu, HALF, NINE) for x in (one_action(), tied())], within=0),
     mutants=[
         Mutant(
             "strict increase by 0.01 everywhere",
@@ -246,7 +246,7 @@ upper: Claim[Offline] = Claim(
     let=offline(lower=True),
     assume=[],
     then=Leq(lhs=lambda x: x.V, rhs=lambda x: x.best.V),
-    tight=Tight(one_action(), within=0),
+    tight=Tight([one_action(), tied()], within=0),
     mutants=[Mutant("V_τ ≤ (V^μ + V*_μ)/2", rhs=lambda x: (x.V_mu + x.best.V) / 2)],
     expect=CERTIFIED,
     certify=ck.lift_fields,

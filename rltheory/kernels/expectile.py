@@ -22,6 +22,9 @@ import numpy as np
 from flint import fmpq
 from numba import njit
 
+SHORT = 24
+"""Laws of at most so many atoms are sorted by insertion."""
+
 
 @njit(cache=True)
 def expectile_rows(x: Any, weights: Any, ptr: Any, tau: Any, out: Any, cut: Any, err: Any) -> None:
@@ -43,34 +46,44 @@ def expectile_rows(x: Any, weights: Any, ptr: Any, tau: Any, out: Any, cut: Any,
     """
     unit, eta = 2.0**-53 * (1 + 2.0**-9), 5e-324
     low = 1.0 - tau
+    longest = np.int64((ptr[1:] - ptr[:-1]).max())
+    atoms, w = np.empty(longest), np.empty(longest)
+    below, mass = np.empty(longest + 1), np.empty(longest + 1)  # sums over the atoms from j on, lower weights
     for i in range(out.size):
         n = 0
+        finite = True
         for k in range(ptr[i], ptr[i + 1]):
             if weights[k] > 0.0:
-                n += 1
-        atoms, w = np.empty(n), np.empty(n)
-        j = 0
-        finite = n > 0
-        for k in range(ptr[i], ptr[i + 1]):
-            if weights[k] > 0.0:
-                atoms[j] = x[k]
-                w[j] = weights[k]
                 finite = finite and np.isfinite(x[k])
-                j += 1
-        if not finite:
+                atoms[n] = x[k]
+                w[n] = weights[k]
+                n += 1
+        if n == 0 or not finite:
             out[i], cut[i], err[i] = np.nan, np.inf, np.inf
             continue
-        order = np.argsort(-atoms)
-        top = atoms[order[0]]
-        span = top - atoms[order[n - 1]]
+        if n <= SHORT:  # insertion, downwards
+            for j in range(1, n):
+                a, u = atoms[j], w[j]
+                h = j
+                while h > 0 and atoms[h - 1] < a:
+                    atoms[h] = atoms[h - 1]
+                    w[h] = w[h - 1]
+                    h -= 1
+                atoms[h] = a
+                w[h] = u
+        else:
+            order = np.argsort(-atoms[:n])
+            atoms[:n] = atoms[:n][order]
+            w[:n] = w[:n][order]
+        top = atoms[0]
+        span = top - atoms[n - 1]
         if not np.isfinite(span):
             out[i], cut[i], err[i] = np.nan, np.inf, np.inf
             continue
-        below, mass = np.empty(n + 1), np.empty(n + 1)  # sums over the atoms from j on, lower weights
         below[n], mass[n] = 0.0, 0.0
         for j in range(n - 1, -1, -1):
-            u = low * w[order[j]]
-            below[j] = below[j + 1] + u * (atoms[order[j]] - top)
+            u = low * w[j]
+            below[j] = below[j + 1] + u * (atoms[j] - top)
             mass[j] = mass[j + 1] + u
         above, weight = 0.0, 0.0
         best, best_lo, best_hi, edge = 0.0, 0.0, 0.0, np.inf
@@ -85,15 +98,15 @@ def expectile_rows(x: Any, weights: Any, ptr: Any, tau: Any, out: Any, cut: Any,
             better = j == 0 or (mean > best if tau >= 0.5 else mean < best)
             if better:
                 best = mean
-                edge = atoms[order[j - 1]] if j > 0 else np.inf
+                edge = atoms[j - 1] if j > 0 else np.inf
             if j == 0:
                 best_lo, best_hi = lo, hi
             elif tau >= 0.5:
                 best_lo, best_hi = max(best_lo, lo), max(best_hi, hi)
             else:
                 best_lo, best_hi = min(best_lo, lo), min(best_hi, hi)
-            u = tau * w[order[j]]
-            above += u * (atoms[order[j]] - top)
+            u = tau * w[j]
+            above += u * (atoms[j] - top)
             weight += u
         out[i], cut[i] = top + best, edge
         e = max(best_hi - best, best - best_lo)

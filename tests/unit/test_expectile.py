@@ -79,7 +79,7 @@ def test_float_errors_stay_within_their_bound() -> None:
     rng = np.random.default_rng(1)
     worst = 0.0
     for _ in range(200):
-        n = int(rng.integers(1, 12))
+        n = int(rng.choice([1, 2, 5, 11, 40]))
         x = rng.normal(size=n) * 10.0 ** rng.integers(-3, 6) + rng.choice([0.0, 1e8])
         w = rng.dirichlet(np.full(n, 0.2))
         tau = float(
