@@ -35,7 +35,7 @@ CONTROL = (
     "LinearProgram",
     "SSPSolver",
 )
-TALL, WIDE, ROWS = 40, 100, 12
+TALL, WIDE, ROWS = 100, 100, 12
 """Largest grid drawn in the terminal, and states listed when there is no picture."""
 
 
