@@ -272,7 +272,10 @@ def modified_policy_iteration(
     ----------
     sweeps
         Evaluation sweeps per step; 0 adapts: sweep until the policy's residual span is a tenth of
-        the step's (a hundredth of the tolerance's if the policy did not change), at most 1000.
+        the step's (within the tolerance if the policy did not change), at most 1000.  Adapting also
+        tries, once, where 19 sweeps shrink the span by less than 0.9 each: backward and forward
+        Gauss–Seidel sweeps in turn, every eighth a Jacobi sweep that takes out a nearly constant
+        residual; they stay if a sweep of theirs is worth 1.7 Jacobi ones.
 
     Returns
     -------
@@ -292,6 +295,11 @@ def modified_policy_iteration(
     pdata, pidx = np.empty(width), np.empty(width, np.uint32)
     pptr, prew = np.zeros(S + 1, np.uint64), np.empty(S)
     rows = np.arange(S + 1).astype(np.uint64)
+    orders = np.empty((2, S), np.uint32)
+    for s in range(S):
+        orders[0, s] = S - 1 - s
+        orders[1, s] = s
+    slow, trial, rate, mark = False, 0, 0.0, 0.0
     how, n, done = 0, 0, 0
     lo, hi = -np.inf, np.inf
     while n < max_iter:
@@ -318,15 +326,32 @@ def modified_policy_iteration(
             pptr[s + 1] = i
             prew[s] = R[k]
         goal = 0.1 * (hi - lo)
-        for _ in range(sweeps if sweeps > 0 else 1000):
-            a, b = chosen_backup(pdata, pidx, pptr, prew, gamma, rows, rows, old, new)
-            old, new = new, old
-            done += 1
+        limit = sweeps if sweeps > 0 else 1000
+        m = 0
+        while m < limit:
+            if slow and m % 8 != 7:
+                a, b = gauss_seidel(pdata, pidx, pptr, prew, gamma, rows, orders[m % 2], old)
+                m += 1
+                a, b = min(a, 0.0), max(b, 0.0)
+            else:
+                a, b = chosen_backup(pdata, pidx, pptr, prew, gamma, rows, rows, old, new)
+                old, new = new, old
+                m += 1
+                if slow and b - a < 0.2 * max(abs(a), abs(b)):
+                    old += gamma / (1.0 - gamma) * 0.5 * (a + b)
             if np.isnan(a) or np.isnan(b):
                 break
             if sweeps > 0:
                 continue
             if (b - a <= goal and not same) or verdict(old, a, b, gamma, 0.5 * tol, noise, rmax) != 0:
                 break
+            if trial == 0 and m == 1:
+                mark = b - a
+            elif trial == 0 and m == 20:
+                rate, mark = ((b - a) / mark) ** (1.0 / 19), b - a
+                trial, slow = 1, rate > 0.9
+            elif trial == 1 and slow and m % 8 == 0 and m >= 56:
+                trial, slow = 2, ((b - a) / mark) ** (1.0 / (m - 20)) < rate**1.7
+        done += m
     V[:] = old
     return how, n, lo, hi, done

@@ -11,6 +11,7 @@ import rltheory as rl
 from rltheory import MDP, Status
 from rltheory.errors import InvalidArgument
 from rltheory.models.random import garnet
+from rltheory.operators._arrays import pair_arrays, read_only
 from rltheory.solvers.base import optimal_bounds, policy_bounds
 from tests.instances import exact_optimum, inside, to_q, wild_model
 from tests.registry import SOLVERS
@@ -59,6 +60,28 @@ def test_bounds_use_the_right_modulus_when_rows_are_off_one() -> None:
                 low, high = optimal_bounds(model, centre + shift)
                 for v, a, b in zip(V, low, high):
                     assert to_q(a) <= v <= to_q(b)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_loops_report_bounds_that_hold_up_to_rounding(n: int) -> None:
+    """V + γ/(1−γ)·[lo, hi] contains V* after any number of Jacobi, Gauss–Seidel or greedy steps."""
+    rng = np.random.default_rng(n)
+    for _ in range(60):
+        mdp = wild_model(rng, (0.5, 0.9))
+        V_star = np.array([float(F(int(v.p), int(v.q))) for v in exact_optimum(mdp)[0]])
+        scale = float(np.abs(V_star).max()) + float(np.abs(mdp.R_pairs).max()) + 1e-300
+        pairs = pair_arrays(mdp)
+        order = read_only(rng.permutation(mdp.S).astype(np.uint32))
+        factor = mdp.gamma / (1 - mdp.gamma)
+        for V0 in (np.zeros(mdp.S), V_star + scale, V_star - scale, rng.normal(size=mdp.S) * scale):
+            for gs in (True, False):
+                V, rest = V0.copy(), (1e-300, 0.0, 0.0, n, np.empty(0))
+                if gs:
+                    _, _, lo, hi = pairs.kernels.gauss_seidel_iteration(*pairs.model, order, V, *rest)
+                else:
+                    _, _, lo, hi = pairs.kernels.value_iteration(*pairs.model, V, *rest)
+                assert (V + factor * lo <= V_star + 1e-9 * scale).all()
+                assert (V_star <= V + factor * hi + 1e-9 * scale).all()
 
 
 @pytest.mark.parametrize("shift", [2.0**30, -(2.0**30)])
