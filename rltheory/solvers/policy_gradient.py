@@ -181,7 +181,7 @@ def _doubt(log_pi: Any, q: Any) -> Any:
         inside, outside = log_pi[greedy], log_pi[~greedy & np.isfinite(log_pi)]
         if outside.size == 0:
             return 0.0
-        return float(np.log1p(np.exp(np.logaddexp.reduce(outside) - np.logaddexp.reduce(inside))))
+        return float(np.logaddexp(0.0, np.logaddexp.reduce(outside) - np.logaddexp.reduce(inside)))
     top = ball.maximum(q)
     greedy_set = [x for x, y in zip(log_pi, q, strict=True) if y.overlaps(top) and x is not None]
     others = [x for x, y in zip(log_pi, q, strict=True) if not y.overlaps(top) and x is not None]

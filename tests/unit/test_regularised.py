@@ -206,6 +206,13 @@ def test_mirror_descent_schedule_and_rate():
             assert loss <= 0.9 ** (t + 1) * (float(start) + 0.5 / 0.1) + 1e-9
 
 
+def test_mirror_descent_steps_are_finite_when_the_best_action_is_all_but_excluded():
+    m = rl.MDP([[[1.0], [1.0]]], [[0.0, 1.0]], 0.25)
+    path = PolicyMirrorDescent(2, c0=0.25, pi0=[[1.0, 5e-324]]).run(m)
+    assert math.isclose(path.eta[0], 1074 * math.log(2) / 0.25**2, rel_tol=1e-12)
+    assert np.isclose(path.V[-1, 0], 4 / 3)
+
+
 def test_given_step_sizes_and_start():
     m = gallery.garnet(6, 3, 2, 2, F(3, 4)).float()
     npg = NaturalPolicyGradient(0.25, 3, pi0=[[0.9, 0.1]] * 3).run(m)
