@@ -108,6 +108,18 @@ def test_levels_beyond_doubles_need_rationals() -> None:
         ImplicitQ([[0.5, 0.5]], tau).run(loops.float())
 
 
+def test_policy_iteration_goes_on_until_nothing_changes() -> None:
+    tau = 1 - F(1, 10**30)  # beyond doubles, so nothing is known in advance
+    steps = set()
+    for seed in range(8):
+        mdp, mu = exact_model(seed, S=3, A=3)
+        sol = ImplicitQ(mu, tau).run(mdp)
+        steps.add(sol.iterations)
+        assert (implicit_bellman(mdp, mu, tau)(sol.V) == sol.V).all()
+        assert (np.array(threshold_values(mdp, mu, tau)).max(axis=0) == sol.V).all()
+    assert max(steps) >= 2
+
+
 def test_terminal_states_and_ragged_actions() -> None:
     maze = rl.gallery.u_maze(7, F(9, 10))
     uniform = Policy(np.where(maze.allowed, rl.exact_array(F(1) / maze.allowed.sum(axis=1))[:, None], F(0)))
