@@ -81,14 +81,14 @@ BUGS = [
         PI,
         "            rows, changes = new, changes + 1\n        V = ex",
         "            rows, changes = new, changes + 1\n            v = ex.evaluate_rows(m, rows)\n            break\n        V = ex",
-        claims("exact-mdp.optimal-stationary"),
+        (*claims("exact-mdp.pi-contraction"), "test tests/unit/test_policy_iteration.py"),
     ),
     Bug(
-        "Howard improves towards the worst",
+        "Howard never improves state 0",
         PI,
-        "better = [s for s in range(mdp.S) if best[s] > q[rows[s]]]",
-        "better = [s for s in range(mdp.S) if best[s] > q[rows[s]] and s > 0]",
-        claims("exact-mdp.optimal-stationary", "exact-mdp.pi-monotone"),
+        "    if not better:\n",
+        "    better = [s for s in better if s > 0]\n    if not better:\n",
+        (*claims("exact-mdp.pi-contraction"), "test tests/unit/test_policy_iteration.py"),
     ),
     Bug(
         "Dantzig picks the least advantage",
@@ -101,7 +101,7 @@ BUGS = [
         "float PI keeps a stale policy",
         PI,
         "V = solve_discounted(P[rows], mdp.R_pairs[rows]",
-        "V = solve_discounted(P[start], mdp.R_pairs[rows]",
+        "V = solve_discounted(P[mdp.state_ptr[:-1]], mdp.R_pairs[rows]",
         ("test tests/unit/test_policy_iteration.py",),
     ),
     Bug(
@@ -109,14 +109,14 @@ BUGS = [
         CSR,
         "best, pick = -np.inf, k",
         "best, pick = 0.0, k",
-        ENCLOSURES + ("test tests/unit",),
+        ("test tests/unit/test_operators.py", "test tests/unit/test_iterative_solvers.py", *ENCLOSURES),
     ),
     Bug(
         "CSR backup drops odd entries",
         CSR,
         "            if j < stop:\n                a += data[j] * V[indices[j]]\n                j += one\n            q = R[k]",
         "            if j < stop:\n                j += one\n            q = R[k]",
-        ("test tests/unit",),
+        ("test tests/unit/test_operators.py", "test tests/unit/test_iterative_solvers.py"),
         None,
     ),
     Bug(
@@ -124,7 +124,7 @@ BUGS = [
         DENSE,
         "base += n",
         "base += n - np.uint64(1)",
-        ("test tests/unit", *ENCLOSURES),
+        ("test tests/unit/test_operators.py", "test tests/unit/test_iterative_solvers.py", *ENCLOSURES),
     ),
     Bug(
         "certificate drops its rounding terms",
@@ -160,7 +160,7 @@ BUGS = [
         OCCUPANCY,
         "_matrix(mdp, pi).T",
         "_matrix(mdp, pi)",
-        ("test tests/unit",),
+        ("test tests/unit/test_operators.py",),
     ),
     Bug(
         "normalised and unnormalised swapped",
@@ -174,7 +174,7 @@ BUGS = [
         BELLMAN,
         "rows = np.where(stay, old, rows)",
         "rows = np.where(stay, rows, rows)",
-        ("test tests/unit",),
+        ("test tests/unit/test_operators.py",),
     ),
     Bug(
         "stochastic policy: weights not applied",
@@ -188,14 +188,14 @@ BUGS = [
         "rltheory/solvers/backward_induction.py",
         "for h in reversed(range(H)):",
         "for h in reversed(range(1, H)):",
-        claims("exact-mdp.finite-horizon") + ("test tests/unit",),
+        claims("exact-mdp.finite-horizon") + ("test tests/unit/test_backward_induction.py",),
     ),
     Bug(
         "terminal state bootstrapped",
         "rltheory/models/mdp.py",
         "rows[k, s] = one",
         "rows[k, 0] = one",
-        ("test tests/unit", "test tests/reference"),
+        ("test tests/unit/test_models.py", "test tests/unit/test_solve.py", "test tests/reference"),
     ),
     Bug(
         "row sums are not checked",
@@ -228,13 +228,37 @@ BUGS = [
     Bug(
         "variance with γ for γ²",
         "rltheory/solvers/variance.py",
-        "gamma**2",
-        "gamma",
+        "P * (g * g)",
+        "P * g",
         claims("exact-mdp.sobel"),
-        None,
     ),
     Bug(
-        "expectile weights exchanged", "rltheory/operators/expectile.py", "", "", claims("iql.expectile-foc")
+        "expectile weights exchanged",
+        "rltheory/kernels/expectile.py",
+        "m = (tau * above + (1 - tau) * below) / (tau * weight + (1 - tau) * mass)",
+        "m = ((1 - tau) * above + tau * below) / ((1 - tau) * weight + tau * mass)",
+        claims("iql.expectile-foc"),
+    ),
+    Bug(
+        "zero-probability atoms are kept",
+        "rltheory/kernels/expectile.py",
+        "strict=True) if w != 0)",
+        "strict=True))",
+        ("test tests/unit/test_expectile.py",),
+    ),
+    Bug(
+        "fundamental for deviation matrix",
+        "rltheory/kernels/chain.py",
+        "return _solve(I - M + limit, I - limit)",
+        "return _solve(I - M + limit, I)",
+        claims("exact-mdp.deviation-matrix"),
+    ),
+    Bug(
+        "Laurent terms keep their sign",
+        "rltheory/kernels/chain.py",
+        "out.append(-_times(H, out[-1]))",
+        "out.append(_times(H, out[-1]))",
+        claims("exact-mdp.laurent"),
     ),
 ]
 

@@ -31,7 +31,7 @@ class Policy:
         Negative or NaN entries, rows off one by more than 1e-12 (exactly one for rationals).
     """
 
-    __slots__ = ("_pi", "A")
+    __slots__ = ("A", "_pi")
 
     def __init__(self, pi: Entries | Policy, A: int | None = None) -> None:
         if isinstance(pi, Policy):

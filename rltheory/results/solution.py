@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import PairVec, Real, StateAction, StateVec
+from ..arrays import Real, StateAction, StateVec
 from ..errors import NotConverged
 from ..models.policy import Policy
 from .enclosure import Enclosure
@@ -116,8 +116,7 @@ class Solution:
         return mdp.unpair(mdp.R_pairs + mdp.gamma * sums)  # type: ignore[no-any-return]
 
     def value(self, s: int | None = None) -> Enclosure:
-        """Enclosure of V*(s), or of the start-law average Σ μ(s)V*(s) when `s` is None (floats only
-        up to the rounding of that sum, which is added)."""
+        """Enclosure of V*(s), or of Σ μ(s)V*(s) when `s` is None, the rounding of that sum included."""
         if s is not None:
             return Enclosure(self.lower[s], self.upper[s])
         mu = self.mdp.mu
