@@ -260,6 +260,48 @@ BUGS = [
         "out.append(_times(H, out[-1]))",
         claims("exact-mdp.laurent"),
     ),
+    Bug(
+        "implicit policy iteration stops after one step",
+        "rltheory/solvers/implicit_q.py",
+        "            if m == v:\n",
+        "            if step == 1:\n",
+        ("test tests/unit/test_implicit_q.py",),
+    ),
+    Bug(
+        "implicit policy upside down",
+        "rltheory/solvers/implicit_q.py",
+        "above = q > V[mdp.pair_state]\n",
+        "above = q < V[mdp.pair_state]\n",
+        claims("iql.policy-class"),
+    ),
+    Bug(
+        "in-support optimum leaves the support",
+        "rltheory/solvers/implicit_q.py",
+        "return mdp.restrict(behaviour_weights(mdp, mu) > 0)",
+        "return mdp",
+        claims("iql.limit"),
+    ),
+    Bug(
+        "advantage weights forget the behaviour",
+        "rltheory/solvers/extraction.py",
+        "ball.softmax(b * (row - row.max()), mass[s, at])",
+        "ball.softmax(b * (row - row.max()))",
+        claims("iql.awr-can-hurt-closed-form"),
+    ),
+    Bug(
+        "greedy extraction takes the worst",
+        "rltheory/solvers/extraction.py",
+        "q[s, at] >= q[s, at].max() - slack",
+        "q[s, at] <= q[s, at].min() + slack",
+        claims("iql.stitching"),
+    ),
+    Bug(
+        "counts halve the rewards",
+        "rltheory/models/dataset.py",
+        "kept[tuple(pairs.T)],\n",
+        "kept[tuple(pairs.T)] / 2,\n",
+        ("test tests/unit/test_dataset.py",),
+    ),
 ]
 
 
