@@ -42,7 +42,10 @@ etc_regret: Claim[GaussianBandit] = Claim(
     statement="explore-then-commit, m = T^(2/3) pulls an arm: R_T ≤ 1.01 T^(2/3) for T ≥ 2¹⁰, gap ≤ 1",
     source=PAPER.at("ch. 6"),
     let=st.builds(GaussianBandit, c=st.floats(0.25, 1), beta=st.floats(0, 0.5)),
-    assume=[Assumption("gap ≤ 1", lambda x: x.c <= 1, fails_without=GaussianBandit(c=2, beta=0))],
+    assume=[
+        Assumption("gap ≤ 1", lambda x: x.c <= 1, fails_without=GaussianBandit(c=2, beta=0)),
+        Assumption("0 ≤ β ≤ 1/2", lambda x: 0 <= x.beta <= 0.5, fails_without=GaussianBandit(c=1, beta=-0.5)),
+    ],
     then=Rate(
         lhs=lambda x, T: x.regret(T, m=T ** (2 / 3)),
         rhs=lambda T: 1.01 * T ** (2 / 3),
