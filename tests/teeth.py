@@ -322,7 +322,7 @@ def command(suite: str) -> list[str]:
     """The command line of a suite: `claim ID` or `test PATH`."""
     kind, what = suite.split(" ", 1)
     if kind == "claim":
-        return [sys.executable, "-m", "rltheory", "check", what, "--fast", "-q"]
+        return [sys.executable, "-m", "rltheory", "check", what, "-q"]
     return [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", what]
 
 

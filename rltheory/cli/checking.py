@@ -24,14 +24,13 @@ from ..checks.runner import run
 from ..errors import RLTheoryError
 from ..reports import html, table
 from .catalogue import find
-from .parser import FAST
 from .store import Store
 
 
 def check(args: argparse.Namespace) -> int:
     """Check claims: live progress, verdicts saved as they come, a table, 1 on any surprise."""
     found = find(args)
-    n = FAST if args.fast else args.n
+    n = args.n
     store, show = Store(args.save), _Display(args, len(found))
     done: dict[str, dict[str, Any]] = {}
     todo = []

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
 from fractions import Fraction
 from importlib import import_module, metadata
 from typing import Any
 
-FAST, USUAL, LEAST = 100, 500, 50
-"""Random instances a claim: with --fast, by default, and at least."""
+USUAL, LEAST = 100, 50
+"""Random instances a claim: by default, and at least."""
 
 EPILOG = """\
 exit codes: 0 as expected, 1 an unexpected verdict or a rejected certificate, 2 a mistake in the request,
@@ -89,8 +90,13 @@ def _check(verbs: Any) -> None:
     sub = _verb(verbs, "check", "checking:check", "check claims and print their verdicts")
     _ids(sub)
     _draws(sub, USUAL)
-    sub.add_argument("--fast", action="store_true", help=f"{FAST} instances a claim")
-    sub.add_argument("--jobs", type=_at_least(1), default=1, metavar="J", help="worker processes (default 1)")
+    sub.add_argument(
+        "--jobs",
+        type=_at_least(1),
+        default=os.cpu_count() or 1,
+        metavar="J",
+        help="worker processes (one a core)",
+    )
     sub.add_argument(
         "--save", default=".rltheory", metavar="DIR", help="where verdicts are kept (default .rltheory)"
     )

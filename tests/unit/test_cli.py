@@ -125,7 +125,7 @@ def shell(*args: str, cwd: Path, **env: str) -> subprocess.Popen[str]:
 
 # ---- check -------------------------------------------------------------------------------
 def test_expected_verdicts_exit_zero(papers: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("check", "--package", "toy_true", "--fast", "--html", "atlas.html") == 0
+    assert run("check", "--package", "toy_true", "--jobs", "1", "--html", "atlas.html") == 0
     out, err = capsys.readouterr()
     assert "toy.square-sum" in out
     assert "2 claims: 1 proved, 1 certified; no surprise" in out
@@ -143,7 +143,7 @@ def test_a_false_claim_is_a_surprise(papers: Path, capsys: pytest.CaptureFixture
 
 
 def test_json_is_all_there_is_on_stdout(papers: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("check", "--package", "toy_false", "--json", "--fast") == 1
+    assert run("check", "--package", "toy_false", "--json") == 1
     rows = json.loads(capsys.readouterr().out)
     assert [r["id"] for r in rows] == ["toy.square-sum", "toy.small-squares", "toy.wrong"]
     assert [r["as_expected"] for r in rows] == [True, True, False]
@@ -151,12 +151,12 @@ def test_json_is_all_there_is_on_stdout(papers: Path, capsys: pytest.CaptureFixt
 
 
 def test_workers_reach_the_same_verdicts(papers: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("check", "--package", "toy_true", "--fast", "--json") == 0
+    assert run("check", "--package", "toy_true", "--json") == 0
     alone = json.loads(capsys.readouterr().out)
     path = os.pathsep.join([str(papers), str(ROOT)])
     with pytest.MonkeyPatch.context() as m:
         m.setenv("PYTHONPATH", path)
-        assert run("check", "--package", "toy_true", "--fast", "--json", "--jobs", "2") == 0
+        assert run("check", "--package", "toy_true", "--json", "--jobs", "2") == 0
     together = json.loads(capsys.readouterr().out)
     for a, b in zip(alone, together, strict=True):
         assert {k: v for k, v in a.items() if k != "seconds"} == {
@@ -165,7 +165,7 @@ def test_workers_reach_the_same_verdicts(papers: Path, capsys: pytest.CaptureFix
 
 
 def test_verdicts_are_saved_and_resumed(papers: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    args = ("check", "--package", "toy_true", "--fast", "--resume", "--save", "kept")
+    args = ("check", "--package", "toy_true", "--resume", "--save", "kept")
     assert run(*args) == 0
     assert sorted(p.name for p in (papers / "kept/verdicts").iterdir()) == [
         "toy.small-squares.json",
@@ -181,25 +181,25 @@ def test_verdicts_are_saved_and_resumed(papers: Path, capsys: pytest.CaptureFixt
 def test_a_changed_paper_is_checked_again(papers: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from rltheory.cli import store
 
-    assert run("check", "--package", "toy_true", "--fast") == 0
+    assert run("check", "--package", "toy_true") == 0
     (papers / "toy_true.py").write_text(PAPER + "\n# changed\n", encoding="utf-8")
     store._digest.cache_clear()
     capsys.readouterr()
-    assert run("check", "--package", "toy_true", "--fast", "--resume") == 0
+    assert run("check", "--package", "toy_true", "--resume") == 0
     assert "saved before" not in capsys.readouterr().out
 
 
 def test_an_unreadable_verdict_is_no_verdict(papers: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("check", "--package", "toy_true", "--fast") == 0
+    assert run("check", "--package", "toy_true") == 0
     for p in (papers / ".rltheory/verdicts").iterdir():
         p.write_text(p.read_text(encoding="utf-8")[:40], encoding="utf-8")
     capsys.readouterr()
-    assert run("check", "--package", "toy_true", "--fast", "--resume") == 0
+    assert run("check", "--package", "toy_true", "--resume") == 0
     assert "saved before" not in capsys.readouterr().out
 
 
 def test_ctrl_c_keeps_what_is_finished(papers: Path) -> None:
-    process = shell("check", "--package", "toy_slow", cwd=papers)
+    process = shell("check", "--package", "toy_slow", "--jobs", "1", cwd=papers)
     try:
         deadline = time.monotonic() + 120
         while not (papers / ".rltheory/verdicts/toy.small-squares.json").exists():
@@ -220,7 +220,7 @@ def test_ctrl_c_keeps_what_is_finished(papers: Path) -> None:
 def test_certificates_are_verified_and_forgeries_rejected(
     papers: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("check", "--package", "toy_true", "--fast", "--certificates", "certs") == 0
+    assert run("check", "--package", "toy_true", "--certificates", "certs") == 0
     files = sorted(str(p) for p in (papers / "certs").iterdir())
     assert len(files) == 2
     capsys.readouterr()
@@ -254,7 +254,7 @@ def test_show_holds_the_code_and_the_last_verdict(papers: Path, capsys: pytest.C
     out = capsys.readouterr().out
     assert "no saved verdict" in out
     assert 'mutants=[Mutant("constant one"' in out
-    run("check", "--package", "toy_true", "--fast")
+    run("check", "--package", "toy_true")
     capsys.readouterr()
     assert run("show", "--package", "toy_true", "toy.square-sum") == 0
     assert "last verdict: certified (n = 100, seed 0" in capsys.readouterr().out
@@ -414,8 +414,8 @@ def test_a_closed_pipe_is_no_error(papers: Path) -> None:
 
 def test_colours_only_where_wanted(papers: Path) -> None:
     pytest.importorskip("pty")
-    assert "\x1b[" in on_a_terminal(papers, "check", "--package", "toy_true", "--fast", TERM="xterm")
-    plain = on_a_terminal(papers, "check", "--package", "toy_true", "--fast", TERM="xterm", NO_COLOR="1")
+    assert "\x1b[" in on_a_terminal(papers, "check", "--package", "toy_true", TERM="xterm")
+    plain = on_a_terminal(papers, "check", "--package", "toy_true", TERM="xterm", NO_COLOR="1")
     assert "\x1b[1;32m" not in plain
     assert "\x1b[32m" not in plain
     assert "toy.square-sum" in plain
