@@ -40,10 +40,10 @@ class Path:
         raise NotImplementedError
 
     def along(self, name: str) -> Any:
-        """(T+1, S, A) "pi", "log_pi", "q" or (T+1, S) "V": floats, or balls."""
+        """(T+1, S, A) "pi", "log_pi" or (T+1, S) "V": floats, or balls."""
         p = self.path
         if not self.M.is_exact:
-            return {"pi": p.pi, "log_pi": p.log_pi, "q": p.Q, "V": p.V}[name]
+            return {"pi": p.pi, "log_pi": p.log_pi, "V": p.V}[name]
         out = np.array(p.balls[name], dtype=object)
         return out if name == "V" else out.reshape(-1, self.M.S, self.M.A)
 
@@ -97,10 +97,14 @@ class Natural(Path):
         return sup(self.losses[0]) / (self.left * self.updates)
 
     @cached_property
+    def Adv(self) -> Any:
+        """(T+1, S, A) A^{π_t} = R + γPv − v, v = v^{π_t}."""
+        return np.array([ahead(self.M, v) - v[:, None] for v in self.along("V")])
+
+    @cached_property
     def exponents(self) -> Any:
         """(T+1, S, A) ηA^{π_t}/(1−γ)."""
-        step = reals(self.M, self.eta) / self.left
-        return step * (self.along("q") - self.along("V")[:, :, None])
+        return reals(self.M, self.eta) / self.left * self.Adv
 
     @cached_property
     def log_Z(self) -> Any:
@@ -196,7 +200,7 @@ npg_monotone: Claim[Natural] = Claim(
         Mutant(
             "v^{π_{t+1}} − v^{π_t} ≥ max_a A(s, a)/m",
             then=leq(
-                lhs=lambda x: ((x.along("q") - x.along("V")[:, :, None]).max(axis=2)[:-1] / x.M.A).ravel(),
+                lhs=lambda x: (x.Adv.max(axis=2)[:-1] / x.M.A).ravel(),
                 rhs=lambda x: np.diff(x.along("V"), axis=0).ravel(),
             ),
         ),
