@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import rltheory as rl
+from rltheory.solvers import BandedPolicyIteration, GaussSeidel, InexactPolicyIteration, Topological
 
 
 class Entry(NamedTuple):
@@ -29,4 +30,8 @@ SOLVERS = [
     Entry("dantzig", lambda: rl.PolicyIteration(rule="dantzig"), 1e-8, True),
     Entry("simple-highest", lambda: rl.PolicyIteration(rule="simple-highest"), 1e-8, True),
     Entry("simple-lowest", lambda: rl.PolicyIteration(rule="simple-lowest"), 1e-8, True),
+    Entry("sweeps", lambda: GaussSeidel(), 1e-8, False),
+    Entry("topological", lambda: Topological(), 1e-8, False),
+    Entry("banded-pi", lambda: BandedPolicyIteration(), 1e-8, False),
+    Entry("inexact-pi", lambda: InexactPolicyIteration(), 1e-8, False),
 ]

@@ -5,6 +5,7 @@ from .average_reward import gain_bounds as gain_bounds
 from .average_reward import policy_laurent as policy_laurent
 from .backward_induction import BackwardInduction as BackwardInduction
 from .backward_induction import evaluate_horizon as evaluate_horizon
+from .banded import BandedPolicyIteration as BandedPolicyIteration
 from .batched import BatchSolution as BatchSolution
 from .batched import evaluate_batch as evaluate_batch
 from .batched import solve_batch as solve_batch
@@ -17,6 +18,7 @@ from .extraction import awr as awr
 from .extraction import awr_balls as awr_balls
 from .extraction import awr_value as awr_value
 from .extraction import greedy_in_support as greedy_in_support
+from .gauss_seidel import GaussSeidel as GaussSeidel
 from .gittins import GittinsIndex as GittinsIndex
 from .gittins import bandit_mdp as bandit_mdp
 from .gittins import gittins_index as gittins_index
@@ -28,6 +30,7 @@ from .implicit_q import ImplicitQIteration as ImplicitQIteration
 from .implicit_q import in_support_optimum as in_support_optimum
 from .implicit_q import revealed as revealed
 from .implicit_q import support_model as support_model
+from .krylov import InexactPolicyIteration as InexactPolicyIteration
 from .linear_program import LinearProgram as LinearProgram
 from .modified_policy_iteration import ModifiedPolicyIteration as ModifiedPolicyIteration
 from .policy_gradient import NaturalPolicyGradient as NaturalPolicyGradient
@@ -44,6 +47,7 @@ from .ssp import all_proper as all_proper
 from .ssp import evaluate_ssp as evaluate_ssp
 from .ssp import expected_steps as expected_steps
 from .ssp import is_proper as is_proper
+from .topological import Topological as Topological
 from .value_iteration import ValueIteration as ValueIteration
 from .variance import horizon_variance as horizon_variance
 from .variance import return_variance as return_variance

@@ -1,0 +1,419 @@
+"""Block solves of discounted models: in-place improvement, then evaluation of the policy found.
+
+States are visited in a given order cut into blocks; values outside the block at hand are constants.
+The whole model as one block gives sweeps, banded or Krylov policy iteration; strong components in
+reverse topological order give topological solving.
+
+Self-loops are eliminated.  With x = R + γPV for a pair of state s, the pair's own solution given the
+other values is V(s) + (x − V(s))·c, c = 1/(1 − γp_ss): one number a pair, no copy of the model.
+
+One in-place sweep of a policy is v ← G v + g with an operator G = (I − U)⁻¹L; its change is the residual
+preconditioned by the triangle already visited.  BiCGSTAB runs on I − G at one sweep a product.  Where
+the policy's matrix is a narrow band, elimination without pivoting solves it: I − γP is an M-matrix.
+
+Stopping.  After an improvement sweep with largest change d the residual of V is at most γd, so a block
+ends at d ≤ goal·max(1, ‖V‖), or at d ≤ noise·(‖V‖ + max|R|), what rounding alone moves.
+Nothing here is certified; a NaN ends a block at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+SWEEPS, KRYLOV, BANDED = 0, 1, 2
+"""How a policy is evaluated; BANDED falls back to KRYLOV on a policy whose band is too wide."""
+
+
+@njit(cache=True)
+def self_loop_scales(data: Any, indices: Any, indptr: Any, gamma: Any, state_ptr: Any) -> Any:
+    """(N,) factors 1/(1 − γp_ss)."""
+    one = np.uint64(1)
+    c = np.ones(indptr.size - 1)
+    k, j = np.uint64(0), np.uint64(0)
+    for s in range(state_ptr.size - 1):
+        t = np.uint32(s)
+        end = state_ptr[s + 1]
+        while k < end:
+            stop = indptr[k + one]
+            p = 0.0
+            while j < stop:
+                if indices[j] == t:
+                    p += data[j]
+                j += one
+            c[k] = 1.0 / (1.0 - gamma * p)
+            k += one
+    return c
+
+
+@njit(cache=True)
+def improve(
+    data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, scale: Any,
+    order: Any, first: Any, last: Any, back: Any, V: Any, arg: Any,
+) -> Any:  # fmt: skip
+    """In-place improvement of the states order[first:last], backwards if `back`.
+
+    `arg` (S,) holds the pairs chosen; a state keeps its pair unless another is better.
+
+    Returns
+    -------
+    (largest change, its largest sign-less value in V, pairs changed); a NaN change stays NaN.
+    """
+    one, two = np.uint64(1), np.uint64(2)
+    worst, norm, moved, check = 0.0, 0.0, 0, 0.0
+    for i in range(first, last):
+        s = np.uint64(order[last - 1 - (i - first)] if back else order[i])
+        best = -np.inf
+        k, end = state_ptr[s], state_ptr[s + one]
+        kept, pick = arg[s], k
+        j = indptr[k]
+        v = V[s]
+        old = -np.inf
+        while k < end:
+            stop = indptr[k + one]
+            a, b = 0.0, 0.0
+            while j + one < stop:
+                a += data[j] * V[indices[j]]
+                b += data[j + one] * V[indices[j + one]]
+                j += two
+            if j < stop:
+                a += data[j] * V[indices[j]]
+                j += one
+            d = (R[k] + gamma * (a + b) - v) * scale[k]
+            if d > best:
+                best = d
+                pick = k
+            if k == kept:
+                old = d
+            k += one
+        if pick != kept and best > old:
+            arg[s] = pick
+            moved += 1
+        v += best
+        V[s] = v
+        check += 0.0 * best
+        worst = max(worst, abs(best))
+        norm = max(norm, abs(v))
+    return worst + check, norm, moved
+
+
+@njit(cache=True)
+def extract(
+    data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, scale: Any, order: Any, first: Any,
+    last: Any, place: Any, V: Any, arg: Any, pdata: Any, pidx: Any, pptr: Any, prew: Any,
+) -> Any:  # fmt: skip
+    """Rows of the policy `arg` on a block: v(i) = prew(i) + Σ pdata·v(pidx), no diagonal; its half-bands."""
+    one = np.uint64(1)
+    lo, hi = np.uint64(first), np.uint64(last)
+    m, below, above = np.uint64(0), 0, 0
+    for i in range(first, last):
+        s = np.uint64(order[i])
+        k = arg[s]
+        c, fixed, me = scale[k], 0.0, np.uint64(i)
+        j, stop = indptr[k], indptr[k + one]
+        while j < stop:
+            t = indices[j]
+            at = np.uint64(place[t])
+            p = data[j]
+            if at >= lo and at < hi:
+                if at != me and p != 0.0:
+                    pdata[m] = gamma * p * c
+                    pidx[m] = at - lo
+                    if at < me:
+                        below = max(below, np.int64(me - at))
+                    else:
+                        above = max(above, np.int64(at - me))
+                    m += one
+            else:
+                fixed += p * V[t]
+            j += one
+        prew[i - first] = (R[k] + gamma * fixed) * c
+        pptr[i - first + 1] = m
+    return below, above
+
+
+@njit(cache=True)
+def policy_sweep(pdata: Any, pidx: Any, pptr: Any, prew: Any, n: Any, back: Any, v: Any) -> Any:
+    """One in-place sweep v(i) ← prew(i) + Σ pdata·v(pidx) over n states; its largest change."""
+    one, two = np.uint64(1), np.uint64(2)
+    worst, check = 0.0, 0.0
+    for q in range(n):
+        i = np.uint64(n - 1 - q if back else q)
+        j, stop = pptr[i], pptr[i + one]
+        a, b = prew[i], 0.0
+        while j + one < stop:
+            a += pdata[j] * v[pidx[j]]
+            b += pdata[j + one] * v[pidx[j + one]]
+            j += two
+        if j < stop:
+            a += pdata[j] * v[pidx[j]]
+        d = a + b - v[i]
+        v[i] = a + b
+        check += 0.0 * d
+        worst = max(worst, abs(d))
+    return worst + check
+
+
+@njit(cache=True)
+def apply_sweep(pdata: Any, pidx: Any, pptr: Any, n: Any, z: Any, w: Any, y: Any) -> Any:
+    """y = (I − G)z for the forward sweep operator G; w is work space."""
+    one, two = np.uint64(1), np.uint64(2)
+    for i in range(n):
+        w[i] = z[i]
+    j = np.uint64(0)
+    for i in range(n):
+        stop = pptr[i + 1]
+        a, b = 0.0, 0.0
+        while j + one < stop:
+            a += pdata[j] * w[pidx[j]]
+            b += pdata[j + one] * w[pidx[j + one]]
+            j += two
+        if j < stop:
+            a += pdata[j] * w[pidx[j]]
+            j += one
+        w[i] = a + b
+        y[i] = z[i] - a - b
+
+
+@njit(cache=True)
+def krylov(
+    pdata: Any, pidx: Any, pptr: Any, prew: Any, n: Any, v: Any, goal: Any, limit: Any, work: Any
+) -> Any:
+    """BiCGSTAB on (I − G)e = sweep(v) − v, v ← v + e, until the largest residual is ≤ goal.
+
+    Returns
+    -------
+    (products, largest residual of the recursion); v may be useless after a breakdown: check it.
+    """
+    r, hat, p, q, t, w = work[0], work[1], work[2], work[3], work[4], work[5]
+    for i in range(n):
+        w[i] = v[i]
+    policy_sweep(pdata, pidx, pptr, prew, n, False, w)
+    rho, size = 0.0, 0.0
+    for i in range(n):
+        x = w[i] - v[i]
+        r[i], hat[i], p[i] = x, x, x
+        rho += x * x
+        size = max(size, abs(x))
+    done, restarts = 1, 0
+    while done < limit and size > goal and rho != 0.0 and np.isfinite(size):
+        apply_sweep(pdata, pidx, pptr, n, p, w, q)
+        down = 0.0
+        for i in range(n):
+            down += hat[i] * q[i]
+        if down == 0.0 or not np.isfinite(down):
+            break
+        alpha = rho / down
+        half = 0.0
+        for i in range(n):
+            r[i] -= alpha * q[i]
+            half = max(half, abs(r[i]))
+        apply_sweep(pdata, pidx, pptr, n, r, w, t)
+        done += 2
+        tt, ts = 0.0, 0.0
+        for i in range(n):
+            tt += t[i] * t[i]
+            ts += t[i] * r[i]
+        omega = ts / tt if tt > 0.0 else 0.0
+        new, size = 0.0, 0.0
+        for i in range(n):
+            v[i] += alpha * p[i] + omega * r[i]
+            r[i] -= omega * t[i]
+            new += hat[i] * r[i]
+            size = max(size, abs(r[i]))
+        if omega == 0.0:
+            break
+        if abs(new) < 1e-14 * abs(rho) and restarts < 20 and size > goal:
+            restarts += 1
+            new = 0.0
+            for i in range(n):
+                hat[i], p[i] = r[i], r[i]
+                new += r[i] * r[i]
+            rho = new
+            continue
+        beta = new / rho * alpha / omega
+        rho = new
+        for i in range(n):
+            p[i] = r[i] + beta * (p[i] - omega * q[i])
+    return done, size
+
+
+@njit(cache=True)
+def banded(
+    pdata: Any, pidx: Any, pptr: Any, prew: Any, n: Any, below: Any, above: Any, band: Any, v: Any
+) -> Any:
+    """v ← solution of v = prew + Pv for a band matrix, by elimination without pivoting in `band` (n, w)."""
+    one = np.uint64(1)
+    for i in range(n):
+        for d in range(below + above + 1):
+            band[i, d] = 0.0
+        band[i, below] = 1.0
+        j = pptr[i]
+        while j < pptr[i + 1]:
+            band[i, np.int64(pidx[j]) - i + below] -= pdata[j]
+            j += one
+        v[i] = prew[i]
+    for i in range(n):
+        pivot = band[i, below]
+        for r in range(i + 1, min(n, i + below + 1)):
+            f = band[r, i - r + below]
+            if f != 0.0:
+                f /= pivot
+                for c in range(i + 1, min(n, i + above + 1)):
+                    band[r, c - r + below] -= f * band[i, c - i + below]
+                v[r] -= f * v[i]
+    for q in range(n):
+        i = n - 1 - q
+        x = v[i]
+        for c in range(i + 1, min(n, i + above + 1)):
+            x -= band[i, c - i + below] * v[c]
+        v[i] = x / band[i, below]
+
+
+@njit(cache=True)
+def solve_blocks(
+    data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, scale: Any, order: Any,
+    block_ptr: Any, V: Any, arg: Any, goal: Any, noise: Any, rmax: Any, max_iter: Any, method: Any,
+    width: Any, turn: Any, changes: Any,
+) -> Any:  # fmt: skip
+    """Solve the blocks in turn, in place.
+
+    Parameters
+    ----------
+    scale
+        (N,) from `self_loop_scales`.
+    order, block_ptr
+        (S,) uint32 states; block b is order[block_ptr[b]:block_ptr[b+1]].
+    V, arg
+        (S,) start values and (S,) uint64 start pairs; both end as the result.
+    goal, noise, rmax
+        See the module.
+    max_iter
+        Improvement sweeps allowed a block.
+    method, width, turn
+        SWEEPS, KRYLOV or BANDED; widest half-band for elimination; True alternates the direction of
+        improvement sweeps.
+    changes
+        (m,) output: largest change of each of the first m improvement sweeps of blocks of two or more.
+
+    Returns
+    -------
+    (how, improvement sweeps, evaluation sweeps, eliminations): how is 1 at the goal, 2 at rounding
+    level, 0 at the limit, 3 for NaN; the worst over the blocks (3, 0, 2, 1).
+    """
+    one = np.uint64(1)
+    S = V.size
+    largest, room = 1, 0
+    place = np.empty(S, np.uint32)
+    for b in range(block_ptr.size - 1):
+        first, last = block_ptr[b], block_ptr[b + 1]
+        largest = max(largest, last - first)
+        total = 0
+        for i in range(first, last):
+            s = np.uint64(order[i])
+            place[s] = i
+            longest = np.uint64(0)
+            for k in range(state_ptr[s], state_ptr[s + one]):
+                longest = max(longest, indptr[k + 1] - indptr[k])
+            total += np.int64(longest)
+        if last - first > 1:
+            room = max(room, total)
+    multi = largest if largest > 1 else 0
+    pdata, pidx = np.empty(room), np.empty(room, np.uint32)
+    pptr, prew = np.zeros(multi + 1, np.uint64), np.empty(multi)
+    v, before = np.empty(multi), np.empty(multi)
+    work = np.empty((6, multi if method != 0 else 1))
+    band = np.empty((1, 1))
+    how, steps, swept, direct, seen = 1, 0, 0, 0, 0
+    norm = 0.0
+    for b in range(block_ptr.size - 1):
+        first, last = block_ptr[b], block_ptr[b + 1]
+        n = last - first
+        if n == 1:
+            s = np.uint64(order[first])
+            best = -np.inf
+            x = V[s]
+            for k in range(state_ptr[s], state_ptr[s + one]):
+                a = 0.0
+                for j in range(indptr[k], indptr[k + 1]):
+                    a += data[j] * V[indices[j]]
+                d = (R[k] + gamma * a - x) * scale[k]
+                if d > best:
+                    best = d
+                    arg[s] = k
+            V[s] = x + best
+            norm = max(norm, abs(x + best))
+            continue
+        state, n_block = 0, 0
+        stale, record = 0, np.inf
+        flips = False
+        while n_block < max_iter:
+            worst, top, moved = improve(
+                data, indices, indptr, R, gamma, state_ptr, scale, order, first, last, flips, V, arg
+            )
+            flips = turn and not flips
+            n_block += 1
+            norm = max(norm, top)
+            if seen < changes.size:
+                changes[seen] = worst
+                seen += 1
+            if not np.isfinite(worst):
+                state = 3
+                break
+            if worst <= goal * max(1.0, norm):
+                state = 1
+                break
+            if worst <= noise * (norm + rmax):
+                state = 2
+                break
+            if worst < 0.5 * record:
+                record, stale = worst, 0
+            else:
+                stale += 1
+            below, above = extract(
+                data, indices, indptr, R, gamma, scale, order, first, last, place, V, arg, pdata, pidx,
+                pptr, prew,
+            )  # fmt: skip
+            top = 0.0
+            for i in range(n):
+                x = V[order[first + i]]
+                v[i] = x
+                before[i] = x
+            floor = 0.3 * max(goal * max(1.0, norm), noise * (norm + rmax))
+            plain = method == 0 or stale > 40
+            if not plain:
+                if method == 2 and below <= width and above <= width:
+                    if band.shape[0] < n or band.shape[1] < below + above + 1:
+                        band = np.empty((n, 2 * width + 1 if n > 2 * width else 2 * n))
+                    banded(pdata, pidx, pptr, prew, n, below, above, band, v)
+                    direct += 1
+                    rest = policy_sweep(pdata, pidx, pptr, prew, n, False, v)
+                    swept += 1
+                else:
+                    aim = 0.03 * worst if moved > 0 else 0.0
+                    done, rest = krylov(pdata, pidx, pptr, prew, n, v, max(aim, floor), 400, work)
+                    rest = policy_sweep(pdata, pidx, pptr, prew, n, False, v)
+                    swept += done + 1
+                if not rest <= 0.9 * worst:
+                    for i in range(n):
+                        v[i] = before[i]
+                    plain = True
+            if plain:
+                aim = max(floor, 0.1 * worst if moved > 0 else 0.01 * worst)
+                for m in range(6 if moved > 0 else 50):
+                    rest = policy_sweep(pdata, pidx, pptr, prew, n, turn and m % 2 == 0, v)
+                    swept += 1
+                    if not rest > aim:
+                        break
+            for i in range(n):
+                V[order[first + i]] = v[i]
+        steps += n_block
+        if state == 3 or how == 3:
+            how = 3
+        elif state == 0 or how == 0:
+            how = 0
+        else:
+            how = max(how, state)
+    return how, steps, swept, direct

@@ -1,0 +1,242 @@
+"""Orders of the states of a sparse model: strong components, breadth-first layers, bandwidth.
+
+The graph has an edge from s to every column stored in a row of s; since the pairs of a state are
+stored together, the model's own arrays are its adjacency lists.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True)
+def strong_order(indices: Any, indptr: Any, state_ptr: Any) -> Any:
+    """Strong components, successors first (Tarjan 1972, without recursion).
+
+    Returns
+    -------
+    order, block_ptr
+        (S,) uint32 states and (B+1,) int64 ends: component b is order[block_ptr[b]:block_ptr[b+1]], and
+        every edge out of it leads to an earlier component.
+
+    Complexity: O(nnz) time, 24 bytes a state.
+    """
+    S = state_ptr.size - 1
+    number, low = np.zeros(S, np.uint32), np.zeros(S, np.uint32)
+    stack, path = np.empty(S, np.uint32), np.empty(S, np.uint32)
+    at = np.empty(S, np.uint64)
+    order, block_ptr = np.empty(S, np.uint32), np.zeros(S + 1, np.int64)
+    one = np.uint64(1)
+    closed = np.uint32(0xFFFFFFFF)
+    clock, height, n, blocks = np.uint32(0), 0, 0, 0
+    for root in range(S):
+        if number[root] != 0:
+            continue
+        depth = 0
+        path[0] = root
+        clock += np.uint32(1)
+        number[root], low[root] = clock, clock
+        at[root] = indptr[state_ptr[root]]
+        stack[height] = root
+        height += 1
+        while depth >= 0:
+            s = np.uint64(path[depth])
+            j, stop = at[s], indptr[state_ptr[s + one]]
+            best = low[s]
+            deeper = False
+            while j < stop:
+                t = indices[j]
+                j += one
+                x = number[t]
+                if x == 0:
+                    deeper = True
+                    break
+                if x < best:
+                    best = x
+            at[s], low[s] = j, best
+            if deeper:
+                depth += 1
+                path[depth] = t
+                clock += np.uint32(1)
+                number[t], low[t] = clock, clock
+                at[t] = indptr[state_ptr[t]]
+                stack[height] = t
+                height += 1
+                continue
+            depth -= 1
+            if depth >= 0:
+                up = path[depth]
+                low[up] = min(low[up], best)
+            if best == number[s]:
+                while True:
+                    height -= 1
+                    t = stack[height]
+                    number[t] = closed
+                    order[n] = t
+                    n += 1
+                    if t == s:
+                        break
+                blocks += 1
+                block_ptr[blocks] = n
+    return order, block_ptr[: blocks + 1].copy()
+
+
+@njit(cache=True)
+def breadth_first(indices: Any, indptr: Any, state_ptr: Any, source: Any) -> Any:
+    """(S,) uint32 states by number of steps to the mask `source`; those that cannot reach it last."""
+    S = state_ptr.size - 1
+    start = np.zeros(S + 1, np.int64)
+    for j in range(indices.size):
+        start[np.int64(indices[j]) + 1] += 1
+    for s in range(S):
+        start[s + 1] += start[s]
+    fill = start[:-1].copy()
+    into = np.empty(indices.size, np.uint32)
+    for s in range(S):
+        for j in range(indptr[state_ptr[s]], indptr[state_ptr[s + 1]]):
+            t = indices[j]
+            into[fill[t]] = s
+            fill[t] += 1
+    seen = np.zeros(S, np.bool_)
+    order = np.empty(S, np.uint32)
+    n, head = 0, 0
+    for s in range(S):
+        if source[s]:
+            seen[s] = True
+            order[n] = s
+            n += 1
+    while head < n:
+        t = order[head]
+        head += 1
+        for q in range(start[t], start[t + 1]):
+            s = into[q]
+            if not seen[s]:
+                seen[s] = True
+                order[n] = s
+                n += 1
+    for s in range(S):
+        if not seen[s]:
+            order[n] = s
+            n += 1
+    return order
+
+
+@njit(cache=True)
+def permuted(data: Any, indices: Any, indptr: Any, R: Any, state_ptr: Any, order: Any) -> Any:
+    """The model with state order[i] renamed i: new (data, indices, indptr, R, state_ptr)."""
+    S, N = order.size, R.size
+    place = np.empty(S, np.uint32)
+    for i in range(S):
+        place[order[i]] = i
+    x, col = np.empty(data.size), np.empty(data.size, np.uint32)
+    ptr, rew, sptr = np.zeros(N + 1, np.uint64), np.empty(N), np.zeros(S + 1, np.uint64)
+    m, q = np.uint64(0), np.uint64(0)
+    one = np.uint64(1)
+    for i in range(S):
+        s = np.uint64(order[i])
+        k, end = state_ptr[s], state_ptr[s + one]
+        j = indptr[k]
+        while k < end:
+            stop = indptr[k + one]
+            while j < stop:
+                x[m] = data[j]
+                col[m] = place[indices[j]]
+                m += one
+                j += one
+            rew[q] = R[k]
+            k += one
+            q += one
+            ptr[q] = m
+        sptr[i + 1] = q
+    return x, col, ptr, rew, sptr
+
+
+@njit(cache=True)
+def absorbing(indices: Any, indptr: Any, state_ptr: Any) -> Any:
+    """(S,) mask of the states no pair leaves."""
+    S = state_ptr.size - 1
+    out = np.ones(S, np.bool_)
+    for s in range(S):
+        for j in range(indptr[state_ptr[s]], indptr[state_ptr[s + 1]]):
+            if indices[j] != s:
+                out[s] = False
+                break
+    return out
+
+
+class Facts(NamedTuple):
+    """What one pass over the indices tells.
+
+    Attributes
+    ----------
+    band
+        Largest |s − t| over the entries.
+    sure, loops
+        Rows with one entry; rows with a self-loop.
+    up, down
+        Entries that lead to a state of higher, of lower number.
+    absorbing
+        States no pair leaves.
+    """
+
+    band: Any
+    sure: Any
+    loops: Any
+    up: Any
+    down: Any
+    absorbing: Any
+
+
+@njit(cache=True)
+def facts(indices: Any, indptr: Any, state_ptr: Any) -> Any:
+    """`Facts` of a model.  Complexity: one pass."""
+    one = np.uint64(1)
+    band, sure, loops, up, down, loose = 0, 0, 0, 0, 0, 0
+    k, j = np.uint64(0), np.uint64(0)
+    for s in range(state_ptr.size - 1):
+        end = state_ptr[s + 1]
+        away = False
+        while k < end:
+            stop = indptr[k + one]
+            if stop - j == one:
+                sure += 1
+            own = False
+            while j < stop:
+                d = np.int64(indices[j]) - s
+                if d == 0:
+                    own = True
+                else:
+                    away = True
+                    if d > 0:
+                        up += 1
+                        band = max(band, d)
+                    else:
+                        down += 1
+                        band = max(band, -d)
+                j += one
+            if own:
+                loops += 1
+            k += one
+        if not away:
+            loose += 1
+    return Facts(band, sure, loops, up, down, loose)
+
+
+@njit(cache=True)
+def within_blocks(order: Any, block_ptr: Any, rank: Any) -> Any:
+    """`order` with the states of each block sorted by `rank`, an order of all states."""
+    S = order.size
+    label, fill = np.empty(S, np.uint32), block_ptr[:-1].copy()
+    for b in range(block_ptr.size - 1):
+        for i in range(block_ptr[b], block_ptr[b + 1]):
+            label[order[i]] = b
+    out = np.empty(S, np.uint32)
+    for i in range(S):
+        s = rank[i]
+        b = label[s]
+        out[fill[b]] = s
+        fill[b] += 1
+    return out

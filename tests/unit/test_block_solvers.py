@@ -1,0 +1,178 @@
+"""Structured solvers: exact answers on small models of each structure, agreement on medium ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rltheory as rl
+from rltheory.errors import InvalidArgument
+from rltheory.kernels import blocks, ordering
+from rltheory.operators._arrays import csr_arrays
+from rltheory.results.solution import Status
+from rltheory.solvers import BandedPolicyIteration, GaussSeidel, InexactPolicyIteration, Topological
+
+SOLVERS = {
+    "gauss-seidel": GaussSeidel,
+    "topological": Topological,
+    "banded": BandedPolicyIteration,
+    "krylov": InexactPolicyIteration,
+}
+SMALL = {
+    "maze": lambda: rl.gallery.maze(size=5, gamma=0.99),
+    "chain": lambda: rl.gallery.river_swim(S=12, gamma=0.99),
+    "queue": lambda: rl.gallery.queue(n=15, gamma=0.95),
+    "tandem": lambda: rl.gallery.tandem_queue(n=3, gamma=0.99),
+    "layers": lambda: rl.gallery.layered_dag(layers=5, width=4, gamma=0.95),
+    "components": lambda: rl.gallery.multi_scc(components=4, size=5, gamma=0.99),
+    "garnet": lambda: rl.gallery.random_garnet(S=20, A=3, branching=4, gamma=0.9, seed=1),
+    "local": lambda: rl.gallery.random_garnet(S=24, A=2, branching=3, gamma=0.99, seed=2, window=4),
+    "inventory": lambda: rl.gallery.inventory(n=12, gamma=0.95),
+    "pendulum": lambda: rl.gallery.pendulum(angles=5, speeds=5, gamma=0.9),
+    "dense": lambda: rl.gallery.random_mdp(S=8, A=3, gamma=0.95, seed=3),
+    "one": lambda: rl.MDP([[[1.0], [1.0]]], [[1.0, 2.0]], 0.75),
+}
+MEDIUM = {
+    "maze": lambda: rl.gallery.maze(size=40, gamma=0.999),
+    "chain": lambda: rl.gallery.river_swim(S=1500, gamma=0.9999),
+    "queue": lambda: rl.gallery.queue(n=1500, gamma=0.999),
+    "tandem": lambda: rl.gallery.tandem_queue(n=30, gamma=0.999),
+    "components": lambda: rl.gallery.multi_scc(components=20, size=60, gamma=0.999),
+    "layers": lambda: rl.gallery.layered_dag(layers=20, width=60, gamma=0.999),
+    "local": lambda: rl.gallery.random_garnet(S=1200, A=3, branching=4, gamma=0.999, seed=5, window=8),
+    "pendulum": lambda: rl.gallery.pendulum(angles=33, speeds=33, gamma=0.99),
+}
+EXACT: dict[str, Any] = {}
+
+
+@pytest.mark.parametrize("family", SMALL)
+@pytest.mark.parametrize("name", SOLVERS)
+def test_bounds_hold_the_exact_values(name: str, family: str) -> None:
+    mdp = SMALL[family]()
+    if family not in EXACT:
+        EXACT[family] = rl.PolicyIteration(keep_trace=False).run(mdp.exact()).V
+    sol = SOLVERS[name](tol=1e-9).run(mdp)
+    assert sol.status is Status.SOLVED
+    assert (sol.lower <= EXACT[family]).all() and (EXACT[family] <= sol.upper).all()
+    assert sol.error <= 1e-9 * max(1, abs(EXACT[family]).max())
+
+
+@pytest.mark.parametrize("family", MEDIUM)
+def test_solvers_agree_on_medium_models(family: str) -> None:
+    mdp = MEDIUM[family]()
+    sols = [make(tol=1e-8).run(mdp) for make in SOLVERS.values()]
+    assert all(sol.status is Status.SOLVED for sol in sols)
+    lower, upper = np.max([s.lower for s in sols], axis=0), np.min([s.upper for s in sols], axis=0)
+    assert (lower <= upper).all()
+    reference = rl.PolicyIteration(keep_trace=False, pi0=sols[0].pi).run(mdp)
+    assert (reference.lower <= upper).all() and (lower <= reference.upper).all()
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_rational_models_are_enclosed_in_rationals(name: str) -> None:
+    mdp = rl.gallery.river_swim(S=5, gamma=0.9).exact()
+    sol = SOLVERS[name]().run(mdp)
+    exact = rl.solve(mdp).V
+    assert sol.V.dtype == object and sol.status is Status.SOLVED
+    assert all(a <= v <= b for a, v, b in zip(sol.lower, exact, sol.upper, strict=True))
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_near_singular_models_end_honestly(name: str) -> None:
+    mdp = rl.gallery.river_swim(S=30, gamma=1 - 1e-6)
+    exact = rl.PolicyIteration(keep_trace=False).run(mdp.exact()).V
+    sol = SOLVERS[name](tol=1e-6, max_iter=20_000).run(mdp)
+    assert (sol.lower <= exact).all() and (exact <= sol.upper).all()
+    assert sol.status is (Status.SOLVED if sol.error <= 1e-6 * max(1, abs(sol.V).max()) else sol.status)
+    if name != "gauss-seidel":
+        assert sol.status is Status.SOLVED
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_a_limit_is_reported(name: str) -> None:
+    mdp = rl.gallery.random_garnet(S=60, A=3, branching=4, gamma=0.999, seed=0, window=5)
+    sol = SOLVERS[name](tol=1e-9, max_iter=1).run(mdp)
+    assert sol.status is Status.MAX_ITER and sol.error > 1e-9
+    exact = rl.PolicyIteration(keep_trace=False).run(mdp)
+    assert (sol.lower <= exact.upper).all() and (exact.lower <= sol.upper).all()
+
+
+@pytest.mark.parametrize("make", SOLVERS.values())
+def test_bad_arguments_are_refused(make: Any) -> None:
+    with pytest.raises(InvalidArgument, match="tol"):
+        make(tol=0)
+    with pytest.raises(InvalidArgument, match="max_iter"):
+        make(max_iter=0)
+    with pytest.raises(InvalidArgument, match="direction"):
+        GaussSeidel(direction="sideways")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("direction", ["goal-first", "forward", "backward", "alternating"])
+def test_every_direction_gives_the_same_values(direction: Any) -> None:
+    mdp = rl.gallery.maze(size=12, gamma=0.99)
+    sol = GaussSeidel(direction=direction).run(mdp)
+    reference = rl.PolicyIteration(keep_trace=False).run(mdp)
+    assert sol.status is Status.SOLVED
+    assert np.abs(sol.V - reference.V).max() <= 1e-5
+
+
+def test_elimination_is_used_on_chains_and_refused_elsewhere() -> None:
+    chain = BandedPolicyIteration().run(rl.gallery.river_swim(S=400, gamma=0.99))
+    assert chain.info["eliminations"] >= 1
+    wide = BandedPolicyIteration().run(rl.gallery.random_garnet(S=400, A=3, branching=4, gamma=0.99, seed=0))
+    assert wide.info["eliminations"] == 0 and wide.status is Status.SOLVED
+
+
+def test_a_shuffled_chain_is_put_in_order() -> None:
+    rng = np.random.default_rng(0)
+    plain = rl.gallery.river_swim(S=600, gamma=0.999)
+    data, indices, indptr, R, gamma, state_ptr = csr_arrays(plain)
+    order = rng.permutation(600).astype(np.uint32)
+    x, col, ptr, rew, sptr = ordering.permuted(data, indices, indptr, R, state_ptr, order)
+    mixed = rl.MDP.from_pairs(
+        (x, col.astype(np.int32), ptr.astype(np.int64)),
+        rew,
+        gamma,
+        pair_state=np.repeat(np.arange(600), np.diff(sptr.astype(np.int64))),
+        pair_action=plain.pair_action,
+        S=600,
+    )
+    sol = BandedPolicyIteration().run(mixed)
+    assert sol.info["eliminations"] >= 1 and sol.status is Status.SOLVED
+    assert np.abs(sol.V - BandedPolicyIteration().run(plain).V[order]).max() <= 1e-5
+
+
+def test_components_come_successors_first() -> None:
+    import networkx as nx
+
+    mdp = rl.gallery.multi_scc(components=6, size=7, gamma=0.9)
+    _data, indices, indptr, _, _, state_ptr = csr_arrays(mdp)
+    order, ends = ordering.strong_order(indices, indptr, state_ptr)
+    label = np.empty(mdp.S, dtype=int)
+    for b in range(len(ends) - 1):
+        label[order[ends[b] : ends[b + 1]]] = b
+    source = np.repeat(mdp.pair_state, np.diff(indptr.astype(np.int64)))
+    assert (label[source] >= label[indices]).all()
+    graph = nx.DiGraph(zip(source.tolist(), indices.tolist(), strict=True))
+    known = {frozenset(c) for c in nx.strongly_connected_components(graph)}
+    assert known == {frozenset(order[a:b].tolist()) for a, b in zip(ends, ends[1:], strict=False)}
+
+
+def test_a_layered_model_needs_no_sweeps() -> None:
+    mdp = rl.gallery.layered_dag(layers=8, width=9, gamma=0.95)
+    sol = Topological().run(mdp)
+    assert sol.iterations == sol.evaluations == 0 and sol.error <= 1e-12
+
+
+def test_not_a_number_ends_a_block() -> None:
+    mdp = rl.gallery.random_garnet(S=10, A=2, branching=3, gamma=0.9, seed=0)
+    model = csr_arrays(mdp)
+    scale = blocks.self_loop_scales(*model[:3], *model[4:])
+    V, arg = np.full(10, np.nan), model[5][:-1].copy()
+    how = blocks.solve_blocks(
+        *model, scale, np.arange(10, dtype=np.uint32), np.array([0, 10]), V, arg, 1e-9, 0.0, 1.0, 100, 1, 16,
+        False, np.empty(5),
+    )[0]  # fmt: skip
+    assert how == 3
