@@ -6,6 +6,7 @@ import dataclasses
 import sys
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -49,6 +50,9 @@ def main() -> None:
         plot.worst_case_progress(n, best, title="‖Tu − Tv‖ ≤ γ‖u − v‖: nearest to equality"), "worst-case.png"
     )
 
+    for name, data in experiments().items():
+        keep(data.plot().figure, f"exact-mdp-{name}.png")
+
     mdp = rl.gallery.river_swim(S=6, gamma=0.95)
     runs = [
         rl.ValueIteration(tol=1e-8),
@@ -70,6 +74,24 @@ def main() -> None:
         ),
         "residuals.png",
     )
+
+
+def experiments() -> dict[str, Any]:
+    """The experiments of the exact theory."""
+    from proofs_check.exact_mdp import (
+        experiments_approximation,
+        experiments_average,
+        experiments_iteration,
+        experiments_sampling,
+    )
+
+    return {
+        "race": experiments_iteration.policy_iteration_race(),
+        "anchored": experiments_iteration.anchored_race(),
+        "loss": experiments_approximation.loss_curves(),
+        "azar": experiments_sampling.azar_scaling(),
+        "puterman": experiments_average.puterman_crossing(),
+    }
 
 
 if __name__ == "__main__":
