@@ -12,8 +12,10 @@ from numpy.typing import ArrayLike
 from ..arrays import BoolVec, FloatVec, IntVec, float_array, frozen
 from ..errors import InvalidArgument, InvalidModel, NotConverged
 from ..kernels import batched
+from ..kernels.pick import Device, check_device
 from ..models.validate import ROW_TOL
 from ..results.enclosure import Enclosure
+from ._device import batch_start, on_card, on_host
 from .base import TOL, check_tol
 
 
@@ -73,7 +75,12 @@ class BatchSolution:
 
 
 def solve_batch(
-    P: ArrayLike, R: ArrayLike, gamma: float | Sequence[float] | FloatVec, tol: float = TOL
+    P: ArrayLike,
+    R: ArrayLike,
+    gamma: float | Sequence[float] | FloatVec,
+    tol: float = TOL,
+    *,
+    device: Device = "cpu",
 ) -> BatchSolution:
     """V* of B models of one shape, in one compiled call.
 
@@ -87,6 +94,9 @@ def solve_batch(
         Discount in [0, 1), one or (B,).
     tol
         Error asked for, relative to max(1, ‖V‖).
+    device
+        "cuda", or P on a card (CuPy and the like): sweeps run there; the CPU checks each result by a sweep
+        of its own, goes on where the card fell short, and computes the bounds.
 
     Returns
     -------
@@ -97,6 +107,8 @@ def solve_batch(
     ------
     InvalidModel
         Naming the first offending model, state and action.
+    MissingBackend
+        If the card or its packages are missing.
 
     Complexity: per model a few sweeps of S²A, or policy iteration with S³/3 an iteration.
 
@@ -106,9 +118,12 @@ def solve_batch(
     array([[2.]])
     """
     check_tol(tol)
-    P, R, g = _checked(P, R, gamma)
+    check_device(device)
+    card, there = (P, R), device != "cpu" or on_card(P)
+    P, R, g = _checked(on_host(P), on_host(R), gamma)
     B, S, _ = R.shape
-    V, pi = np.zeros((B, S)), np.zeros((B, S), dtype=np.int64)
+    V = batch_start(P, R, g, tol, card) if there else np.zeros((B, S))
+    pi = np.zeros((B, S), dtype=np.int64)
     lower, upper = np.empty((B, S)), np.empty((B, S))
     batched.solve_models(P.reshape(B, -1, S), R.reshape(B, -1), g, tol, V, pi, lower, upper)
     return BatchSolution(frozen(V), frozen(lower), frozen(upper), frozen(pi), tol)

@@ -17,8 +17,10 @@ from numpy.typing import ArrayLike
 from ..arrays import FloatVec, sup_norm
 from ..errors import InvalidArgument
 from ..kernels import exact as rational
+from ..kernels.pick import Device, check_device
 from ..models.mdp import MDP
-from ..operators._arrays import PairArrays, pair_arrays
+from ..operators._arrays import PairArrays
+from ..operators._device import pairs_on
 from ..results.solution import Solution
 from .base import (
     TOL,
@@ -46,6 +48,8 @@ class ModifiedPolicyIteration:
         most 1000 times; to the tolerance once the policy repeats.  Exact models take 10 for that.
     V0
         (S,) start; zeros if None.
+    device
+        "cuda" sweeps on a card (models in doubles); the certificate is computed on the CPU as ever.
 
     Notes
     -----
@@ -61,8 +65,10 @@ class ModifiedPolicyIteration:
     max_iter: int = 100_000
     sweeps: int | Literal["adaptive"] = "adaptive"
     V0: ArrayLike | None = field(default=None, compare=False)
+    device: Device = "cpu"
 
     def __post_init__(self) -> None:
+        check_device(self.device)
         check_tol(self.tol)
         check_max_iter(self.max_iter)
         if self.sweeps != "adaptive" and (not isinstance(self.sweeps, int) or self.sweeps < 1):
@@ -72,7 +78,7 @@ class ModifiedPolicyIteration:
 
     def run(self, mdp: MDP, /) -> Solution:
         """Solve a discounted model in either number system."""
-        if mdp.is_exact:
+        if mdp.is_exact and self.device == "cpu":
             return self._exact(mdp)
 
         def loop(pairs: PairArrays, V: FloatVec, tol: float, max_iter: int, spans: FloatVec) -> Any:
@@ -84,7 +90,7 @@ class ModifiedPolicyIteration:
 
         start = start_vector(mdp, self.V0)
         return sweep_to_tolerance(
-            mdp, pair_arrays(mdp), loop, start, type(self).__name__, self.tol, self.max_iter
+            mdp, pairs_on(mdp, self.device), loop, start, type(self).__name__, self.tol, self.max_iter
         )
 
     def _exact(self, mdp: MDP) -> Solution:

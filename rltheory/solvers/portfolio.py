@@ -6,10 +6,12 @@ from dataclasses import replace
 from typing import Any, TypeVar, overload
 
 from ..errors import InvalidArgument
+from ..kernels.pick import Device
 from ..models.finite_horizon import FiniteHorizonMDP
 from ..models.mdp import MDP
 from ..models.ssp import SSP
 from ..results.solution import Solution
+from ._device import on_device
 from .base import TOL, Solver
 from .modified_policy_iteration import ModifiedPolicyIteration
 from .policy_iteration import PolicyIteration
@@ -22,12 +24,12 @@ SMALL = 500
 
 
 @overload
-def solve(model: MDP, solver: None = None, *, throw: bool = True) -> Solution: ...
+def solve(model: MDP, solver: None = None, *, device: Device = "cpu", throw: bool = True) -> Solution: ...
 @overload
-def solve(model: M, solver: Solver[M, T], *, throw: bool = True) -> T: ...
+def solve(model: M, solver: Solver[M, T], *, device: Device = "cpu", throw: bool = True) -> T: ...
 @overload
-def solve(model: Any, solver: None = None, *, throw: bool = True) -> Any: ...
-def solve(model: Any, solver: Any = None, *, throw: bool = True) -> Any:
+def solve(model: Any, solver: None = None, *, device: Device = "cpu", throw: bool = True) -> Any: ...
+def solve(model: Any, solver: Any = None, *, device: Device = "cpu", throw: bool = True) -> Any:
     """V* of a model, between rigorous bounds.
 
     Parameters
@@ -37,6 +39,9 @@ def solve(model: Any, solver: Any = None, *, throw: bool = True) -> Any:
     solver
         A solver such as `ValueIteration()`; if None one is chosen from the model's type and size,
         `Solution.reason` saying why.
+    device
+        "cuda" iterates on a card (an `MDP` in doubles; modified policy iteration if no solver is given)
+        and certifies on the CPU.
     throw
         True raises when the accuracy asked for was not certified; False returns the result, whose
         `status` names the remedy.
@@ -53,7 +58,9 @@ def solve(model: Any, solver: Any = None, *, throw: bool = True) -> Any:
         If `throw` and the status is not SOLVED or EXACT; the message carries the error reached and
         the remedy.
     InvalidArgument
-        If the model or solver is of a type `solve` does not know.
+        If the model or solver is of a type `solve` does not know, or has no path for `device`.
+    MissingBackend
+        If the card or its packages are missing.
 
     Complexity: that of the solver.
 
@@ -63,6 +70,8 @@ def solve(model: Any, solver: Any = None, *, throw: bool = True) -> Any:
     >>> solve(MDP([[[1.0]]], [[1.0]], gamma=0.5)).V
     array([2.])
     """
+    if device != "cpu":
+        solver = on_device(model, solver, device)
     if solver is None:
         result = _chosen(model)
     elif not hasattr(solver, "run"):

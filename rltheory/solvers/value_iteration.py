@@ -24,8 +24,10 @@ from ..arrays import BoolVec, FloatVec, frozen, sup_norm
 from ..errors import InvalidArgument
 from ..kernels import certificate
 from ..kernels import exact as rational
+from ..kernels.pick import Device, check_device
 from ..models.mdp import MDP
 from ..operators._arrays import PairArrays, pair_arrays, some_pairs
+from ..operators._device import pairs_on
 from ..operators.bellman import q_pairs
 from ..results.solution import Solution
 from .base import (
@@ -62,6 +64,9 @@ class ValueIteration:
     eliminate
         Drop actions proven suboptimal as bounds tighten.  `info["eliminated"]` is the (S, A) mask
         of what was proven, `info["eliminated_at"]` the sweep at which each check found something.
+    device
+        "cuda" sweeps on a card (Jacobi, without elimination, models in doubles); the certificate is
+        computed on the CPU as ever.
 
     Notes
     -----
@@ -87,6 +92,7 @@ class ValueIteration:
     order: Sequence[int] | None = None
     V0: ArrayLike | None = field(default=None, compare=False)
     eliminate: bool = False
+    device: Device = "cpu"
 
     def __post_init__(self) -> None:
         check_tol(self.tol)
@@ -95,17 +101,20 @@ class ValueIteration:
             raise InvalidArgument(f"sweep={self.sweep!r}, must be 'jacobi' or 'gauss-seidel'")
         if self.order is not None and self.sweep == "jacobi":
             raise InvalidArgument("order: only used by sweep='gauss-seidel'; drop it or change sweep")
+        check_device(self.device)
+        if self.device != "cpu" and (self.eliminate or self.sweep != "jacobi"):
+            raise InvalidArgument(f"device={self.device!r}, needs sweep='jacobi' and eliminate=False")
 
     def run(self, mdp: MDP, /) -> Solution:
         """Solve a discounted model in either number system."""
         order = self._order(mdp.S)
-        if mdp.is_exact:
+        if mdp.is_exact and self.device == "cpu":
             return self._exact(mdp, order)
         if self.eliminate:
             return self._eliminating(mdp, order)
         return sweep_to_tolerance(
-            mdp, pair_arrays(mdp), self._loop(order), start_vector(mdp, self.V0), type(self).__name__,
-            self.tol, self.max_iter,
+            mdp, pairs_on(mdp, self.device), self._loop(order), start_vector(mdp, self.V0),
+            type(self).__name__, self.tol, self.max_iter,
         )  # fmt: skip
 
     def _order(self, S: int) -> Any:

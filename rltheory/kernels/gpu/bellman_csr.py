@@ -83,10 +83,11 @@ def modified_policy_iteration(
     noise: float, rmax: float, max_iter: int, sweeps: int, spans: Any,
 ) -> tuple[int, int, float, float, int]:  # fmt: skip
     """Greedy steps and Jacobi sweeps of the greedy policy; (how, steps, lo, hi, sweeps) as the twin."""
-    model = place(data, indices, indptr, R)
-    greedy, policy = _greedy(*model, gamma, state_ptr), _policy(*model, gamma)
+    data, indices, indptr, R = place(data, indices, indptr, R)
+    greedy = _greedy(data, indices, indptr, R, gamma, state_ptr)
+    policy = _policy(data, indices, indptr, R, gamma)
     return _loops.modified_policy_iteration(
-        greedy, policy, model[3].shape[0], gamma, V, tol, noise, rmax, max_iter, sweeps, spans
+        greedy, policy, R.shape[0], gamma, V, tol, noise, rmax, max_iter, sweeps, spans
     )
 
 

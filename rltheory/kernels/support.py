@@ -1,0 +1,64 @@
+"""Which kernel exists on which device: drives `tests/backends`, `pick` and the page docs/backends.md."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """One kernel.
+
+    Attributes
+    ----------
+    module, function
+        `rltheory.kernels.<module>.<function>`; on a card `rltheory.kernels.gpu.<module>.<function>`.
+    cpu, cuda
+        Whether it exists there.
+    needs
+        Package the card's version needs beyond numba-cuda; empty if none.  Such rows are not simulated.
+    note
+        What differs from the twin, or why there is none.
+    """
+
+    module: str
+    function: str
+    cpu: bool
+    cuda: bool
+    needs: str = ""
+    note: str = ""
+
+
+SEQUENTIAL = "sweeps in place are sequential"
+BOUNDS = "no bounds: certified on the CPU"
+
+SUPPORT: tuple[Row, ...] = tuple(
+    row
+    for module in ("bellman_csr", "bellman_dense")
+    for row in (
+        Row(module, "q_values", True, True),
+        Row(module, "backup", True, True),
+        Row(module, "chosen_backup", True, True),
+        Row(module, "weighted_backup", True, True),
+        Row(module, "value_iteration", True, True),
+        Row(module, "modified_policy_iteration", True, True, note="Jacobi sweeps only"),
+        Row(module, "gauss_seidel", True, False, note=SEQUENTIAL),
+        Row(module, "gauss_seidel_iteration", True, False, note=SEQUENTIAL),
+    )
+) + (
+    Row("batched", "solve_models", True, True, note=f"{BOUNDS}; sweeps only; a model must fit 48 KiB"),
+    Row("batched", "evaluate_models", True, True, note=f"{BOUNDS}; a model must fit 48 KiB"),
+    Row("batched", "induct_models", False, True, note="stationary P and R; a model must fit 48 KiB"),
+    Row("evaluate", "solve_discounted", True, True, "cupy", "dense LU or BiCGSTAB and sweeps; no sparse LU"),
+)
+
+
+def table() -> str:
+    """The support table in Markdown."""
+    head = "| kernel | cpu | cuda | note |\n|---|---|---|---|\n"
+
+    def line(row: Row) -> str:
+        note = "; ".join(x for x in (f"needs {row.needs}" if row.needs else "", row.note) if x)
+        there = "yes" if row.cuda else "—"
+        return f"| `{row.module}.{row.function}` | {'yes' if row.cpu else '—'} | {there} | {note} |\n"
+
+    return head + "".join(line(row) for row in SUPPORT)
