@@ -104,3 +104,9 @@ def adapters() -> list[Adapter]:
     except ImportError:
         names = set()
     return found + [Ours(f"rltheory:{k}", v) for k, v in PATHS.items() if v[0] in names]
+
+
+def adapter(name: str) -> Adapter:
+    """`rltheory` or `rltheory:PATH`, without importing anything."""
+    path = name.partition(":")[2]
+    return Ours(name, PATHS[path] if path else None)

@@ -22,7 +22,7 @@ from statistics import median
 from typing import Any
 
 from . import meter
-from .adapters import Adapter, Unsuitable, registry
+from .adapters import Adapter, Unsuitable, find
 from .instance import Instance
 
 TIGHTEST, LOOSEST = -15, -3
@@ -63,7 +63,7 @@ def run(job: Job, adapter: Adapter | None = None) -> Report:
     x = Instance.load(job.instance)
     report.say(status="out of time", phase="import", solver=job.solver)
     try:
-        adapter = adapter or registry()[job.solver]
+        adapter = adapter or find(job.solver)
         if not adapter.installed:
             report.say(status="not installed", phase="import")
             return report
