@@ -107,7 +107,9 @@ def extract(
     """Rows of the policy `arg` on a block: v(i) = prew(i) + Σ pdata·v(pidx), no diagonal; its half-bands."""
     one = np.uint64(1)
     lo, hi = np.uint64(first), np.uint64(last)
-    m, below, above = np.uint64(0), 0, 0
+    below: Any = 0
+    above: Any = 0
+    m = np.uint64(0)
     for i in range(first, last):
         s = np.uint64(order[i])
         k = arg[s]
@@ -305,12 +307,13 @@ def solve_blocks(
     """
     one = np.uint64(1)
     S = V.size
-    largest, room = 1, 0
+    largest: Any = 1
+    room: Any = 0
     place = np.empty(S, np.uint32)
     for b in range(block_ptr.size - 1):
         first, last = block_ptr[b], block_ptr[b + 1]
         largest = max(largest, last - first)
-        total = 0
+        total: Any = 0
         for i in range(first, last):
             s = np.uint64(order[i])
             place[s] = i

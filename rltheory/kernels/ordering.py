@@ -194,7 +194,8 @@ class Facts(NamedTuple):
 def facts(indices: Any, indptr: Any, state_ptr: Any) -> Any:
     """`Facts` of a model.  Complexity: one pass."""
     one = np.uint64(1)
-    band, sure, loops, up, down, loose = 0, 0, 0, 0, 0, 0
+    band: Any = 0
+    sure, loops, up, down, loose = 0, 0, 0, 0, 0
     k, j = np.uint64(0), np.uint64(0)
     for s in range(state_ptr.size - 1):
         end = state_ptr[s + 1]

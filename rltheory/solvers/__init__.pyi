@@ -10,6 +10,7 @@ from .batched import BatchSolution as BatchSolution
 from .batched import evaluate_batch as evaluate_batch
 from .batched import solve_batch as solve_batch
 from .blackwell import Blackwell as Blackwell
+from .choice import Portfolio as Portfolio
 from .constrained import ConstrainedLP as ConstrainedLP
 from .constrained import ConstrainedSolution as ConstrainedSolution
 from .evaluation import advantage as advantage
@@ -37,6 +38,8 @@ from .policy_gradient import NaturalPolicyGradient as NaturalPolicyGradient
 from .policy_gradient import PolicyMirrorDescent as PolicyMirrorDescent
 from .policy_iteration import PolicyIteration as PolicyIteration
 from .portfolio import solve as solve
+from .probe import Components as Components
+from .probe import Probe as Probe
 from .regularised import SoftPolicyIteration as SoftPolicyIteration
 from .regularised import SoftValueIteration as SoftValueIteration
 from .regularised import soft_bellman as soft_bellman

@@ -111,9 +111,10 @@ class _Run:
             arrays = ordering.permuted(data, indices, indptr, R, state_ptr, plan.order)
             data, indices, indptr, R, state_ptr = (read_only(x) for x in arrays)
             V = V[plan.order]
-        identity = self.copied or plan.order is None
         self.model = (data, indices, indptr, R, gamma, state_ptr)
-        self.visit = read_only(np.arange(S, dtype=np.uint32) if identity else plan.order)
+        self.visit = read_only(
+            np.arange(S, dtype=np.uint32) if plan.order is None or self.copied else plan.order
+        )
         ends = np.array([0, S], dtype=np.int64) if plan.block_ptr is None else plan.block_ptr
         self.ends = read_only(ends)
         self.scale = read_only(blocks.self_loop_scales(data, indices, indptr, gamma, state_ptr))

@@ -13,7 +13,7 @@ from ..models.ssp import SSP
 from ..results.solution import Solution
 from ._device import on_device
 from .base import TOL, Solver
-from .modified_policy_iteration import ModifiedPolicyIteration
+from .choice import Portfolio
 from .policy_iteration import PolicyIteration
 
 M = TypeVar("M")
@@ -110,14 +110,7 @@ def _chosen(model: Any) -> Any:
             PolicyIteration(keep_trace=False, tol=TOL).run(model),
             f"S = {model.S} ≤ {SMALL}: a few linear solves, whatever γ is",
         )
-    first = ModifiedPolicyIteration(tol=TOL).run(model)
-    why = f"S = {model.S} > {SMALL}: modified policy iteration touches P a few times"
-    if first.status.ok:
-        return _because(first, why)
-    second = PolicyIteration(keep_trace=False, tol=TOL).run(model)
-    if second.status.ok or second.error < first.error:
-        return _because(second, f"{why}; it ended {first.status.name}, so policy iteration took over")
-    return _because(first, f"{why}; policy iteration did no better")
+    return Portfolio(TOL).run(model)
 
 
 def _because(result: Any, reason: str) -> Any:

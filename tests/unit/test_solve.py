@@ -50,16 +50,6 @@ def test_failure_raises_unless_asked_not_to() -> None:
     assert not sol.status.ok
 
 
-def test_policy_iteration_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    from rltheory.solvers import portfolio
-
-    short = rl.ModifiedPolicyIteration(max_iter=1)
-    monkeypatch.setattr(portfolio, "ModifiedPolicyIteration", lambda tol: short)
-    sol = rl.solve(random_garnet(600, 2, 3, gamma=0.99, seed=0))
-    assert "took over" in sol.reason
-    assert sol.status is Status.SOLVED
-
-
 def test_unknown_models_and_solvers_are_refused() -> None:
     with pytest.raises(InvalidArgument, match="model of type list"):
         rl.solve([1, 2])
