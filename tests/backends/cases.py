@@ -1,0 +1,192 @@
+"""One case per row of the support table: the CPU kernel and the card's on the same small instance.
+
+Run as a program under NUMBA_ENABLE_CUDASIM=1:  python cases.py [--mutate MODULE OLD NEW] [case ...]
+prints {case: worst difference, relative to max(1, ‖·‖), or a message} as JSON.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+GAMMA = 0.75
+SPANS = 6
+
+
+def instance() -> dict[str, Any]:
+    """A model with 1 to 3 actions a state, empty columns, one long row, and rows longer than a chunk."""
+    rng = np.random.default_rng(7)
+    counts = np.array([2, 1, 3, 2, 1, 2, 3])
+    S, N = counts.size, int(counts.sum())
+    P = rng.random((N, S)) * (rng.random((N, S)) < 0.4)
+    P[np.arange(N), rng.integers(0, S, N)] += 0.2
+    P[4] = rng.random(S)
+    P /= P.sum(axis=1, keepdims=True)
+    R = rng.normal(size=N)
+    P[3] = P[4]  # a tie: the first greedy pair is wanted
+    R[3] = R[4] = 5.0
+    at = np.nonzero(P)
+    indptr = np.concatenate([[0], np.cumsum((P != 0).sum(axis=1))]).astype(np.uint64)
+    ptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.uint64)
+    weights = rng.random(N) * (rng.random(N) < 0.7)
+    return {
+        "csr": (P[at], at[1].astype(np.uint32), indptr, R, GAMMA, ptr),
+        "dense": (P, R, GAMMA, ptr),
+        "V": rng.normal(size=S),
+        "rows": (ptr[1:] - np.uint64(1)).copy(),
+        "weights": weights,
+    }
+
+
+def bellman(module: str, function: str) -> Callable[[Any, Any], tuple[list[Any], list[Any]]]:
+    """Outputs of both twins: results and every array argument after the call."""
+    m = instance()
+    lead = m["csr"] if module == "bellman_csr" else m["dense"]
+    V, S, N = m["V"], m["V"].size, m["weights"].size
+    loop = (V, 1e-2, 1e-14, 5.0, 12)
+    last = {
+        "q_values": (V, np.full(N, np.nan)),
+        "backup": (V, np.full(S, np.nan), np.full(S, N, dtype=np.uint64)),
+        "chosen_backup": (m["rows"], V, np.full(S, np.nan)),
+        "weighted_backup": (m["weights"], V, np.full(S, np.nan)),
+        "value_iteration": (*loop, np.full(SPANS, np.nan)),
+        "modified_policy_iteration": (*loop, 0, np.full(SPANS, np.nan)),
+    }[function]
+    if function == "backup" and module == "bellman_dense":
+        last = (*last, np.zeros(N))
+
+    def run(cpu: Any, card: Any) -> tuple[list[Any], list[Any]]:
+        f, g = getattr(cpu, function), getattr(card, function)
+        ours, theirs = called(f, lead, last), called(g, lead, last)
+        if function == "backup":
+            V[2] = np.nan  # NaN must reach the bounds
+            ours += called(f, lead, last)[:2]
+            theirs += called(g, lead, last)[:2]
+        return ours, theirs
+
+    return run
+
+
+def called(f: Callable[..., Any], lead: Any, last: Any) -> list[Any]:
+    """The results of f and the arrays it may have written (scratch excluded)."""
+    args = [x.copy() if isinstance(x, np.ndarray) else x for x in last]
+    result = f(*lead, *args)
+    kept = args[:3] if f.__name__ == "backup" else args
+    results = [] if result is None else list(result)
+    return results + [x for x in kept if isinstance(x, np.ndarray)]
+
+
+def models() -> tuple[Any, Any, Any]:
+    """P (B, S, A, S), R (B, S, A), γ (B,): B models of unlike discount."""
+    rng = np.random.default_rng(3)
+    P = rng.dirichlet(np.ones(3), (3, 3, 2))
+    return P, rng.normal(size=(3, 3, 2)), np.array([0.3, 0.6, 0.0])
+
+
+def solve_models(cpu: Any, card: Any) -> tuple[list[Any], list[Any]]:
+    P, R, g = models()
+    B, S, A = R.shape
+    V, pi, met = np.zeros((B, S)), np.full((B, S), -1), np.zeros(B, dtype=np.int32)
+    low, high = np.empty((B, S)), np.empty((B, S))
+    flat = P.reshape(B, S * A, S), R.reshape(B, S * A)
+    W, rho = np.zeros((B, S)), np.zeros((B, S), dtype=np.int64)
+    card.solve_models(*flat, g, 1e-4, V, pi, met)
+    cpu.solve_models(*flat, g, 1e-14, W, rho, low, high)
+    near = np.abs(V - W).max() <= 2e-4 * max(1.0, np.abs(W).max())
+    return [rho, np.ones(B), 1.0], [pi, met, float(near)]
+
+
+def evaluate_models(cpu: Any, card: Any) -> tuple[list[Any], list[Any]]:
+    P, R, g = models()
+    pi = np.random.default_rng(5).dirichlet(np.ones(2), (3, 3))
+    pi[0, 0] = [0.0, 1.0]
+    V, W = np.full((3, 3), np.nan), np.zeros((3, 3))
+    card.evaluate_models(P, R, g, pi, V)
+    cpu.evaluate_models(P, R, g, pi, W, np.empty((3, 3)), np.empty((3, 3)))
+    return [W], [V]
+
+
+def induct_models(cpu: Any, card: Any) -> tuple[list[Any], list[Any]]:
+    """Without a CPU kernel of that name: against NumPy."""
+    P, R, _ = models()
+    B, S, A = R.shape
+    H, g = 3, np.array([1.0, 0.5, 0.9])
+    V, pi = np.full((B, H + 1, S), np.nan), np.full((B, H, S), -1)
+    V[:, H] = np.arange(S)
+    W, rho = V.copy(), pi.copy()
+    card.induct_models(P.reshape(B, S * A, S), R.reshape(B, S * A), g, V, pi)
+    for h in reversed(range(H)):
+        q = R + g[:, None, None] * (P @ W[:, h + 1, None, :, None])[..., 0]
+        W[:, h], rho[:, h] = q.max(axis=2), q.argmax(axis=2)
+    return [W, rho], [V, pi]
+
+
+def cases() -> dict[str, Callable[[Any, Any], tuple[list[Any], list[Any]]]]:
+    """Case of each simulated row, by name."""
+    from rltheory.kernels.support import SUPPORT
+
+    own = {"solve_models": solve_models, "evaluate_models": evaluate_models, "induct_models": induct_models}
+    table = {}
+    for row in SUPPORT:
+        if row.cuda and not row.needs:
+            make = own.get(row.function) or bellman(row.module, row.function)
+            table[f"{row.module}.{row.function}"] = make
+    return table
+
+
+def difference(a: Any, b: Any) -> float:
+    """max|a − b| / max(1, max|a|); infinite for unlike shapes, for NaN in one, for unlike integers."""
+    a, b = np.asarray(a), np.asarray(b)
+    if a.shape != b.shape or (a.dtype.kind in "iu" and not np.array_equal(a, b)):
+        return float("inf")
+    a, b = a.astype(float), b.astype(float)
+    if not np.array_equal(np.isnan(a), np.isnan(b)):
+        return float("inf")
+    a, b = a[~np.isnan(a)], b[~np.isnan(b)]
+    return float(np.abs(a - b).max(initial=0.0) / max(1.0, np.abs(a).max(initial=0.0)))
+
+
+def mutate(name: str, old: str, new: str) -> None:
+    """Load module `name` with `old` replaced by `new` in its source."""
+    spec = importlib.util.find_spec(name)
+    assert spec is not None and spec.origin is not None
+    source = Path(spec.origin).read_text(encoding="utf-8")
+    assert old in source, f"{name}: nothing to mutate"
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    exec(compile(source.replace(old, new), spec.origin, "exec"), module.__dict__)
+    parent, _, child = name.rpartition(".")
+    setattr(importlib.import_module(parent), child, module)
+
+
+def main(argv: list[str]) -> None:
+    if argv[:1] == ["--mutate"]:
+        mutate(*argv[1:4])
+        argv = argv[4:]
+    found: dict[str, float | str] = {}
+    for name, run in cases().items():
+        if argv and name not in argv:
+            continue
+        module = name.partition(".")[0]
+        cpu = importlib.import_module(f"rltheory.kernels.{module}")
+        card = importlib.import_module(f"rltheory.kernels.gpu.{module}")
+        try:
+            ours, theirs = run(cpu, card)
+            worst = [difference(a, b) for a, b in zip(ours, theirs, strict=True)]
+            found[name] = max(worst)
+        except Exception as exc:
+            found[name] = f"{type(exc).__name__}: {exc}"
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    main(sys.argv[1:])
