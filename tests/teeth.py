@@ -240,13 +240,6 @@ BUGS = [
         claims("iql.expectile-foc"),
     ),
     Bug(
-        "zero-probability atoms are kept",
-        "rltheory/kernels/expectile.py",
-        "strict=True) if w != 0)",
-        "strict=True))",
-        ("test tests/unit/test_expectile.py",),
-    ),
-    Bug(
         "fundamental for deviation matrix",
         "rltheory/kernels/chain.py",
         "return _solve(I - M + limit, I - limit)",

@@ -7,7 +7,7 @@ G(π) = Σ_s (v* − v^π)(s); N counts allowed pairs, n states.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any, get_args
@@ -385,7 +385,13 @@ line_theorem_monotone: Claim[Segment] = Claim(
     statement="policies that differ at s only: v_t is monotone in t, in the same direction in every state",
     source=PAPER.at("Dadashi et al. 2019, Theorem 2"),
     let=segments(),
-    assume=[],
+    assume=[
+        Assumption(
+            "0 ≤ t ≤ u ≤ 1",
+            lambda x: 0 <= x.t <= x.u <= 1,
+            fails_without=replace(HALVES, t=Fraction(3, 4), u=Fraction(1, 4)),
+        )
+    ],
     then=Leq(lhs=lambda x: x.ordered[0], rhs=lambda x: x.ordered[1]),
     tight=Tight(HALVES, within=0),
     mutants=[

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import rltheory as rl
 from rltheory.arrays import StateAction, StateVec, span, sup_norm
-from rltheory.checks import CERTIFIED, PROVED, Claim, Eq, Every, Leq, Mutant, Tight, run_module
+from rltheory.checks import CERTIFIED, PROVED, Assumption, Claim, Eq, Every, Leq, Mutant, Tight, run_module
 from rltheory.checks import strategies as ck
 from rltheory.kernels import ball
 
@@ -215,7 +215,13 @@ action_elimination: Claim[Bounded] = Claim(
     "(for every optimal pair, L(s) ≤ R(s,a) + γP(s,a)·U)",
     source=PAPER.at("Section 6.7; MacQueen"),
     let=bounded(),
-    assume=[],
+    assume=[
+        Assumption(
+            "L ≤ v* ≤ U",
+            lambda x: (x.below >= 0).all() and (x.above >= 0).all(),
+            fails_without=Bounded(STAY, exact([0, 0]), exact([-1, -1]), exact([0, 0])),
+        )
+    ],
     then=Leq(
         lhs=lambda x: x.at_optimal(x.V_star - x.below), rhs=lambda x: x.q_at_optimal(x.V_star + x.above)
     ),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import rltheory as rl
 from rltheory.arrays import StateVec, sup_norm
-from rltheory.checks import CERTIFIED, Claim, Eq, Leq, Mutant, Tight, run_module
+from rltheory.checks import CERTIFIED, Assumption, Claim, Eq, Leq, Mutant, Tight, run_module
 from rltheory.checks import strategies as ck
 
 from .lets import PAPER, Law, exact, laws, levels
@@ -109,7 +109,7 @@ expectile_axioms_monotone: Claim[Pair] = Claim(
     statement="m_τ(X) is nondecreasing in τ and in X",
     source=PAPER.at("a lemma of the paper, recalled; derived from the first-order condition"),
     let=pairs(),
-    assume=[],
+    assume=[Assumption("τ ≤ τ₂", lambda x: x.tau <= x.tau2, fails_without=pair(NINE, 1 - NINE))],
     then=Leq(
         lhs=lambda x: [x.at(x.x, x.tau), x.at(x.x)],
         rhs=lambda x: [x.at(x.x, x.tau2), x.at(np.maximum(x.x, x.y))],

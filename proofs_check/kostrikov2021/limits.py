@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import rltheory as rl
 from rltheory.arrays import sup_norm
-from rltheory.checks import CERTIFIED, Claim, Eq, Leq, Mutant, Tight, run_module
+from rltheory.checks import CERTIFIED, Assumption, Claim, Eq, Leq, Mutant, Tight, run_module
 from rltheory.checks import strategies as ck
 from rltheory.operators import implicit_bellman, one_level_bellman
 
@@ -67,7 +67,7 @@ naive_optimism: Claim[Offline] = Claim(
     statement="τ ≥ 1/2: the one-level expectile of R + γV(s') over action and next state has N_τ ≥ V_τ",
     source=PAPER.at("derived: conditional Jensen; the paper's reason for a separate Q"),
     let=offline(),
-    assume=[],
+    assume=[Assumption("τ ≥ 1/2", lambda x: 2 * x.tau >= 1, fails_without=three_states(Fraction(1, 10)))],
     then=Leq(lhs=lambda x: x.V, rhs=lambda x: x.N),
     tight=Tight(DETERMINISTIC, within=0),
     named={"three states": three_states(), "three states, τ = .9999": three_states(1 - Fraction(1, 10**4))},

@@ -154,7 +154,13 @@ policy_class_members: Claim[Member] = Claim(
     statement="π ∈ Π_τ ⇒ V^π ≤ V_τ for τ ≥ 1/2, ≥ for τ ≤ 1/2",
     source=PAPER.at("derived: T_τ is the Bellman optimality operator of Π_τ"),
     let=members(),
-    assume=[],
+    assume=[
+        Assumption(
+            "0 ≤ u ≤ 1",
+            lambda x: (x.u >= 0).all() and (x.u <= 1).all(),
+            fails_without=Member(REFERENCE.M, REFERENCE.mu, NINE, 2 * BEST_MEMBER.u),
+        )
+    ],
     then=Leq(
         lhs=lambda x: sign(x.tau) * x.value(1 - x.tau, x.tau),
         rhs=lambda x: sign(x.tau) * x.V,

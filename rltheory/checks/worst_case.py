@@ -12,14 +12,13 @@ import dataclasses
 import math
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InvalidArgument, RLTheoryError
+from ..errors import InvalidArgument
 from ..models import MDP, Policy
 from .claim import Claim, Eq, Every
 from .evidence import Comparison, Outcome
@@ -179,7 +178,11 @@ class _Adapter(Generic[X]):
 
 def snap(x: Any, grid: int = GRID) -> Any:
     """`x` with every probability row and number rounded to a multiple of 1/grid (rows still sum to one)."""
+    if isinstance(x, (MDP, Policy)) and x.is_exact and not (isinstance(x, Policy) and x.is_deterministic):
+        return snap(x.float(), grid).exact()
     if isinstance(x, MDP):
+        if not x.is_uniform or x.terminal.any():
+            return x
         rows = np.array([_snap_row(r, grid) for r in x.P.reshape(-1, x.S)])
         mu = None if (x.mu == x.mu[0]).all() else _snap_row(x.mu, grid)
         return MDP(rows.reshape(x.P.shape), np.round(x.R * grid) / grid, x.gamma, mu=mu)
@@ -231,16 +234,16 @@ def worst_case(
         raise InvalidArgument("worst_case: the claim is an equality, lhs/rhs means nothing; use check()")
     then, history, best = claim.then, [], -math.inf
     count = 0
-    champion: X | None = None
+    champions: list[X] = []
 
     def value(x: X) -> tuple[float, Comparison | None]:
-        nonlocal count, best, champion
+        nonlocal count, best
         count += 1
         try:
             if not claim.admits(x):
                 return -math.inf, None
             c = then(x)
-        except (RLTheoryError, ArithmeticError, ValueError, np.linalg.LinAlgError):
+        except Exception:  # outside the theorem's domain anything may raise: not admissible
             return -math.inf, None
         score = (
             c.ratio
@@ -248,7 +251,8 @@ def worst_case(
             else -math.inf
         )
         if score > best:
-            best, champion = score, x
+            best = score
+            champions.append(x)
             history.append((count, score))
         return score, c
 
@@ -271,11 +275,11 @@ def worst_case(
         tops = [found.pool[i] for r, i in scored[:starts] if r > -math.inf]
         for k, x in enumerate(tops):
             _evolve(x, value, max(0, (n - count) // max(1, len(tops) - k)), seed + k)
-    if champion is None:
+    if not champions:
         raise InvalidArgument(
             "worst_case: no admissible instance with rhs > 0 was drawn; raise n or aim `let`"
         )
-    return _conclude(claim, champion, tuple(history), count, seed, id)
+    return _conclude(claim, champions[-20:], tuple(history), count, seed, id)
 
 
 def _evolve(x: X, value: Callable[[X], tuple[float, Any]], budget: int, seed: int) -> None:
@@ -304,20 +308,23 @@ def _evolve(x: X, value: Callable[[X], tuple[float, Any]], budget: int, seed: in
 
 
 def _conclude(
-    claim: Claim[X], x: X, history: tuple[tuple[int, float], ...], count: int, seed: int, id: str
+    claim: Claim[X],
+    champions: list[X],
+    history: tuple[tuple[int, float], ...],
+    count: int,
+    seed: int,
+    id: str,
 ) -> WorstCase[X]:
-    candidates = [x]
-    with suppress(RLTheoryError):
-        candidates.insert(0, snap(x))
-    for y in candidates:
-        z = y if claim.certify is None else claim.certify(y)
-        if claim.admits(z):
-            c = claim.then(z)
-            if not math.isnan(c.ratio):
+    for x in reversed(champions):
+        for rounded in (True, False):
+            try:
+                y = snap(x) if rounded else x
+                z = y if claim.certify is None else claim.certify(y)
+                c = claim.then(z) if claim.admits(z) else None
+            except Exception:  # the exact form may leave the domain where the floats did not
+                continue
+            if c is not None and not math.isnan(c.ratio):
                 end = ((count, c.ratio),) if history[-1][0] != count else ()
-                return WorstCase(
-                    c.ratio, z, c.outcome is Outcome.FAILS, (*history, *end), seed, id or claim.statement
-                )
-    raise InvalidArgument(
-        "worst_case: the best instance is no longer admissible in exact arithmetic; raise n"
-    )
+                failed = c.outcome is Outcome.FAILS
+                return WorstCase(c.ratio, z, failed, (*history, *end), seed, id or claim.statement)
+    raise InvalidArgument("worst_case: the best instances are not admissible in exact arithmetic; raise n")

@@ -300,3 +300,11 @@ def test_names_are_suggested() -> None:
 
     with pytest.raises(InvalidArgument, match="river_swim"):
         G.describe("riverswim")
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_an_all_zero_terminal_row_becomes_a_self_loop(exact: bool) -> None:
+    mdp = rl.MDP([[[0, 0, 1]], [[1, 0, 0]], [[0, 0, 0]]], [[5], [0], [0]], 0.5, terminal=[2])
+    mdp = mdp.exact() if exact else mdp
+    assert mdp.P[2, 0].tolist() == [0, 0, 1]
+    assert rl.solve(mdp).V.tolist() == [5, 2.5, 0]
