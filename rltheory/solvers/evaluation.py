@@ -9,14 +9,17 @@ rounding stops them.
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..arrays import FloatVec, StateAction, frozen, sup_norm
+from ..errors import InvalidArgument
 from ..kernels import exact as rational
-from ..kernels.evaluate import DENSE_LIMIT, solve_discounted
+from ..kernels.evaluate import DENSE_LIMIT
+from ..kernels.pick import Device, pick
 from ..models.mdp import MDP
 from ..models.policy import Policy
 from ..operators._arrays import PairArrays, chosen_rows, csr_arrays, pair_arrays, read_only
@@ -31,7 +34,7 @@ PATIENCE = 200_000
 """Sweeps allowed after a solve whose residual was rejected."""
 
 
-def evaluate(mdp: MDP, pi: Policy | ArrayLike, *, tol: float = TOL) -> Solution:
+def evaluate(mdp: MDP, pi: Policy | ArrayLike, *, tol: float = TOL, device: Device = "cpu") -> Solution:
     """V^π = (I − γP_π)⁻¹R_π, enclosed.
 
     Parameters
@@ -42,6 +45,9 @@ def evaluate(mdp: MDP, pi: Policy | ArrayLike, *, tol: float = TOL) -> Solution:
         Policy, deterministic or stochastic; a float policy on an exact model is lifted exactly.
     tol
         Error asked for, relative to max(1, ‖V‖).
+    device
+        "cuda" solves the linear system of a model in doubles on a card (needs CuPy); the enclosure is
+        computed on the CPU.
 
     Returns
     -------
@@ -52,7 +58,9 @@ def evaluate(mdp: MDP, pi: Policy | ArrayLike, *, tol: float = TOL) -> Solution:
     Raises
     ------
     InvalidArgument
-        If π has the wrong shape or uses an action that is not allowed.
+        If π has the wrong shape or uses an action that is not allowed; for a card and an exact model.
+    MissingBackend
+        If the card or its packages are missing.
 
     Complexity: O(S³) dense; sparse LU, Krylov or sweeps for CSR models.
 
@@ -63,12 +71,15 @@ def evaluate(mdp: MDP, pi: Policy | ArrayLike, *, tol: float = TOL) -> Solution:
     array([2.])
     """
     check_tol(tol)
+    linear = pick("evaluate", device)
+    if mdp.is_exact and device != "cpu":
+        raise InvalidArgument(f"device={device!r}: the model is rational; use mdp.float() or device='cpu'")
     pi = as_policy(mdp, pi)
     if mdp.is_exact:
         V = rational.from_fmpq_list(rational.evaluate_weights(mdp.rational, pair_entries(mdp, pi)))
         return _enclosed(mdp, V, pi.exact(), tol, 0, ())
     with np.errstate(all="ignore"):
-        return _evaluate_float(mdp, pi, tol)
+        return _evaluate_float(mdp, pi, tol, linear, BURST if device == "cpu" else 0)
 
 
 def advantage(mdp: MDP, pi: Policy | ArrayLike) -> StateAction:
@@ -83,17 +94,17 @@ def advantage(mdp: MDP, pi: Policy | ArrayLike) -> StateAction:
     return q_values(mdp, V) - V[:, None]
 
 
-def _evaluate_float(mdp: MDP, pi: Policy, tol: float) -> Solution:
+def _evaluate_float(mdp: MDP, pi: Policy, tol: float, linear: ModuleType, burst: int) -> Solution:
     V, sweeps, spans = np.zeros(mdp.S), 0, np.empty(SPANS)
     pairs = _one_action(mdp, pi)
-    if not pairs.dense and mdp.S > DENSE_LIMIT:
-        how, sweeps, V = _sweep(pairs, V, tol / 4, BURST, spans)
+    if burst and not pairs.dense and mdp.S > DENSE_LIMIT:
+        how, sweeps, V = _sweep(pairs, V, tol / 4, burst, spans)
         if how == 1:
             sol = _enclosed(mdp, V, pi, tol, sweeps, spans)
             if sol.status.ok:
                 return sol
     P: Any = transition_matrix(mdp, pi) if pairs.dense else transition_matrix(mdp, pi, sparse=True)
-    direct = solve_discounted(P, pairs.R, float(mdp.gamma))
+    direct = linear.solve_discounted(P, pairs.R, float(mdp.gamma))
     sol = _enclosed(mdp, direct, pi, tol, sweeps, spans)
     if sol.status.ok:
         return sol

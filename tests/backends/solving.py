@@ -75,6 +75,8 @@ def main(argv: list[str]) -> None:
         "exact": lambda: rl.solve(dense.exact(), device="cuda"),
         "solver": lambda: rl.solve(dense, rl.PolicyIteration(), device="cuda"),  # type: ignore[arg-type]
         "elimination": lambda: rl.ValueIteration(eliminate=True, device="cuda"),
+        "evaluate exact": lambda: rl.evaluate(dense.exact(), [0, 0, 0, 0], device="cuda"),
+        "evaluate": lambda: rl.evaluate(dense, [0, 0, 0, 0], device="cuda"),
         "device": lambda: rl.solve(dense, device="tpu"),  # type: ignore[call-overload]
     }
     for name, call in refused.items():

@@ -114,6 +114,9 @@ def test_what_has_no_path_to_the_card_is_refused(solved: dict[str, Any]) -> None
     assert solved["exact"].startswith("InvalidArgument: device='cuda': the model is rational")
     assert solved["solver"].startswith("InvalidArgument: device='cuda': PolicyIteration has no path")
     assert solved["elimination"].startswith("InvalidArgument: device='cuda', needs sweep='jacobi'")
+    assert solved["evaluate exact"].startswith("InvalidArgument: device='cuda': the model is rational")
+    if importlib.util.find_spec("cupy") is None:
+        assert solved["evaluate"].startswith("MissingBackend: device='cuda': the package cupy")
     assert solved["device"].startswith("InvalidArgument: device='tpu'")
 
 
