@@ -12,7 +12,8 @@ preconditioned by the triangle already visited.  BiCGSTAB runs on I − G at one
 the policy's matrix is a narrow band, elimination without pivoting solves it: I − γP is an M-matrix.
 
 Stopping.  After an improvement sweep with largest change d the residual of V is at most γd, so a block
-ends at d ≤ goal·max(1, ‖V‖), or at d ≤ noise·(‖V‖ + max|R|), what rounding alone moves.
+ends at d ≤ goal·max(1, ‖V‖), or at d ≤ noise·(‖V‖ + max|R|), what rounding alone moves,
+or when 100 sweeps in a row make no progress within 10⁴ times that.
 Nothing here is certified; a NaN ends a block at once.
 """
 
@@ -375,6 +376,9 @@ def solve_blocks(
                 record, stale = worst, 0
             else:
                 stale += 1
+            if stale > 100 and record <= 1e4 * noise * (norm + rmax):
+                state = 2
+                break
             below, above = extract(
                 data, indices, indptr, R, gamma, scale, order, first, last, place, V, arg, pdata, pidx,
                 pptr, prew,
@@ -395,10 +399,22 @@ def solve_blocks(
                     rest = policy_sweep(pdata, pidx, pptr, prew, n, False, v)
                     swept += 1
                 else:
-                    aim = 0.03 * worst if moved > 0 else 0.0
-                    done, rest = krylov(pdata, pidx, pptr, prew, n, v, max(aim, floor), 400, work)
+                    aim = max(floor, 0.03 * worst if moved > 0 else 0.0)
                     rest = policy_sweep(pdata, pidx, pptr, prew, n, False, v)
-                    swept += done + 1
+                    start, left = rest, 4
+                    swept += 1
+                    while left > 0 and rest > aim:
+                        rest = policy_sweep(pdata, pidx, pptr, prew, n, False, v)
+                        swept += 1
+                        left -= 1
+                        if left == 0 and 0.0 < rest < start:
+                            more = np.log(aim / rest) / np.log(rest / start) * 4.0
+                            left = -1 if not more < 30.0 else np.int64(more) + 2
+                            start = 0.0
+                    if rest > aim:
+                        done, rest = krylov(pdata, pidx, pptr, prew, n, v, aim, 400, work)
+                        rest = policy_sweep(pdata, pidx, pptr, prew, n, False, v)
+                        swept += done + 1
                 if not rest <= 0.9 * worst:
                     for i in range(n):
                         v[i] = before[i]

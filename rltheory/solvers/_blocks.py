@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from ..arrays import FloatVec, sup_norm
 from ..kernels import blocks, ordering
 from ..models.mdp import MDP
-from ..operators._arrays import csr_arrays, read_only
+from ..operators._arrays import csr_arrays, pair_arrays, read_only
 from ..results.solution import Solution
 from .base import certified
 
-NOISE = 2.0**-51
-"""Change of a sweep below which rounding alone moves values, relative to ‖V‖ + max|R|."""
+NOISE = 2.0**-52
+"""Change of a sweep below which rounding alone moves values, relative to ‖V‖ + max|R|, but at least
+that of `PairArrays.noise`."""
 CHANGES = 10_000
 """Changes of improvement sweeps kept of a run."""
 WIDTH = 16
@@ -120,6 +121,7 @@ class _Run:
         self.scale = read_only(blocks.self_loop_scales(data, indices, indptr, gamma, state_ptr))
         self.V, self.arg = V, state_ptr[:-1].copy()
         self.rmax = float(sup_norm(R))
+        self.noise = max(NOISE, pair_arrays(mdp).noise)
         self.plan, self.max_iter, self.count = plan, max_iter, ends.size - 1
         self.steps = self.swept = self.direct = 0
         self.residuals: list[float] = []
@@ -129,7 +131,7 @@ class _Run:
         changes = np.empty(CHANGES)
         how, steps, swept, direct = blocks.solve_blocks(
             *self.model, self.scale, self.visit, self.ends, self.V, self.arg, tol * (1.0 - self.model[4]),
-            NOISE, self.rmax, self.max_iter, self.plan.method, WIDTH, self.plan.turn, changes,
+            self.noise, self.rmax, self.max_iter, self.plan.method, WIDTH, self.plan.turn, changes,
         )  # fmt: skip
         self.steps, self.swept, self.direct = self.steps + steps, self.swept + swept, self.direct + direct
         self.residuals += changes[: min(steps, CHANGES - len(self.residuals))].tolist()
