@@ -17,8 +17,8 @@ from rltheory.checks import strategies as ck
 
 PAPER = Paper(
     key="exact-mdp",
-    authors="Puterman, and others named per claim",
-    title="Markov Decision Processes: Discrete Stochastic Dynamic Programming (and its successors)",
+    authors="Puterman",
+    title="Markov Decision Processes: Discrete Stochastic Dynamic Programming; other works named per claim",
     year=1994,
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -30,10 +31,15 @@ class Paper:
 
 @dataclass(frozen=True)
 class Source:
-    """A locator inside a paper, as printed: theorem, page, chapter; or how it was derived."""
+    """A locator inside a paper, as printed: theorem, page, chapter; or how it was derived.
+
+    In a collection a locator may name another work; one that carries a year stands alone when printed.
+    """
 
     paper: Paper
     locator: str
 
     def __str__(self) -> str:
+        if re.search(r"\b(1[89]|20)\d\d\b", self.locator):
+            return self.locator
         return f"{self.paper.authors} ({self.paper.year}), {self.locator}"
