@@ -11,11 +11,13 @@ from .instance import Instance
 
 PATHS: dict[str, tuple[str, dict[str, Any]]] = {
     "value-iteration": ("ValueIteration", {}),
-    "gauss-seidel": ("ValueIteration", {"sweep": "gauss-seidel"}),
+    "gauss-seidel-in-order": ("ValueIteration", {"sweep": "gauss-seidel"}),
+    "gauss-seidel": ("GaussSeidel", {}),
     "modified-policy-iteration": ("ModifiedPolicyIteration", {}),
     "policy-iteration": ("PolicyIteration", {"keep_trace": False}),
     "linear-program": ("LinearProgram", {}),
     "topological": ("Topological", {}),
+    "banded": ("BandedPolicyIteration", {}),
     "inexact-policy-iteration": ("InexactPolicyIteration", {}),
 }
 """Solver classes measured one by one; those that do not exist are left out."""
@@ -37,7 +39,7 @@ class Ours(Adapter):
 
         self.rl, self.solvers = rltheory, solvers
         self.takes_tol = "tol" in inspect.signature(rltheory.solve).parameters
-        self.loosens = self.takes_tol or self.path is not None
+        self.loosens = self.loosens and (self.takes_tol or self.path is not None)
         if self.path is not None:
             name, options = self.path
             cls = getattr(solvers, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .table import ratio, summary
+from .table import alone, ratio, summary
 
 AHEAD, BEHIND, NEUTRAL = "#2a9d8f", "#e76f51", "#8d99ae"
 
@@ -33,7 +33,7 @@ def draw(result: dict[str, Any], path: str | Path) -> None:
                 fontsize=7,
             )
         else:
-            said = "no peer finished" if r["ours"] and r["peers"] else r["status"] if not r["ours"] else ""
+            said = "no peer finished" if alone(r) else "" if r["ours"] else r["status"]
             left.annotate(f" {said}", (1, i), va="center", fontsize=7, color=NEUTRAL)
         if r["backups"]:
             right.barh(i, r["backups"] - 1, left=1, color=NEUTRAL)

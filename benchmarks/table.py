@@ -90,6 +90,11 @@ def summary(rows: Sequence[Row]) -> list[dict[str, Any]]:
     return out
 
 
+def alone(r: dict[str, Any]) -> bool:
+    """True for a line of `summary` where peers ran and none reached the accuracy, but we did."""
+    return bool(r["ours"] and r["peers"] and not r["peer"])
+
+
 def _lines(head: Sequence[str], body: Iterable[Sequence[str]], right: set[int]) -> str:
     rule = ["---:" if i in right else "---" for i in range(len(head))]
     return "\n".join("| " + " | ".join(row) + " |" for row in [head, rule, *body]) + "\n"
@@ -101,7 +106,7 @@ def summary_table(rows: Sequence[Row]) -> str:
     for r in summary(rows):
         ours = seconds(r["ours"]) if r["ours"] else f"**{r['status']}**"
         lost = r["gain"] is not None and r["gain"] < 1
-        gain = ratio(r["gain"]) if r["gain"] else "no peer finished" if r["ours"] and not r["peer"] else ""
+        gain = ratio(r["gain"]) if r["gain"] else "no peer finished" if alone(r) else ""
         body.append(
             [
                 r["instance"],
@@ -110,7 +115,7 @@ def summary_table(rows: Sequence[Row]) -> str:
                 ours,
                 r["solver"],
                 seconds(r["peer_time"]),
-                r["peer"] or "none",
+                r["peer"] or ("none" if r["peers"] else "not run"),
                 f"**{gain}**" if lost else gain,
                 f"{r['backups']:.3g}" if r["backups"] else "",
                 f"{len(r['failed'])} of {r['peers']}",
@@ -173,9 +178,12 @@ def verdict(rows: Sequence[Row]) -> str:
     found = summary(rows)
     ahead = [r for r in found if r["gain"] and r["gain"] >= 1]
     behind = [r for r in found if r["gain"] and r["gain"] < 1]
-    alone = [r for r in found if r["ours"] and not r["peer"] and r["peers"]]
+    only = [r for r in found if alone(r)]
     failed = [r for r in found if not r["ours"]]
-    parts = [f"Ahead of every peer on {len(ahead) + len(alone)} of {len(found)} instances."]
+    compared = [r for r in found if r["peers"]]
+    parts = [f"Ahead of every peer on {len(ahead) + len(only)} of {len(compared)} instances."]
+    if only:
+        parts.append("No peer reached the accuracy on " + ", ".join(r["instance"] for r in only) + ".")
     if behind:
         worst = sorted(behind, key=lambda r: r["gain"])
         parts.append(

@@ -34,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     _worst(verbs)
     _verify(verbs)
     _solve(verbs)
+    _bench(verbs)
     return top
 
 
@@ -163,6 +164,17 @@ def _solve(verbs: Any) -> None:
     sub.add_argument("--out", metavar="FILE", help="write values, bounds and policy (.npz or .csv)")
     sub.add_argument("--plot", metavar="FILE", help="draw the policy (.png, .pdf, .svg)")
     sub.add_argument("--certificate", metavar="FILE", help="write bounds that `rltheory verify` re-checks")
+
+
+def _bench(verbs: Any) -> None:
+    _verb(
+        verbs,
+        "bench",
+        "benching:bench",
+        "measure this library against its peers (from a source tree)",
+        takes_options=True,
+        add_help=False,
+    )
 
 
 def _at_least(least: int) -> Callable[[str], int]:
