@@ -115,8 +115,9 @@ def evaluate_models(cpu: Any, card: Any) -> tuple[list[Any], list[Any]]:
 
 
 def induct_models(cpu: Any, card: Any) -> tuple[list[Any], list[Any]]:
-    """Without a CPU kernel of that name: against NumPy."""
+    """Against NumPy; a CPU kernel of that name must agree, too."""
     P, R, _ = models()
+    P[1, :, 1], R[1, :, 1] = P[1, :, 0], R[1, :, 0]  # ties: the lowest action is wanted
     B, S, A = R.shape
     H, g = 3, np.array([1.0, 0.5, 0.9])
     V, pi = np.full((B, H + 1, S), np.nan), np.full((B, H, S), -1)
@@ -126,7 +127,13 @@ def induct_models(cpu: Any, card: Any) -> tuple[list[Any], list[Any]]:
     for h in reversed(range(H)):
         q = R + g[:, None, None] * (P @ W[:, h + 1, None, :, None])[..., 0]
         W[:, h], rho[:, h] = q.max(axis=2), q.argmax(axis=2)
-    return [W, rho], [V, pi]
+    ours, theirs = [W, rho], [V, pi]
+    if hasattr(cpu, "induct_models"):
+        X, act = W.copy(), np.zeros_like(rho)
+        X[:, :H] = np.nan
+        cpu.induct_models(P.reshape(B, S * A, S), R.reshape(B, S * A), g, X, act)
+        ours, theirs = [*ours, X, act], [*theirs, V, pi]
+    return ours, theirs
 
 
 def cases() -> dict[str, Callable[[Any, Any], tuple[list[Any], list[Any]]]]:

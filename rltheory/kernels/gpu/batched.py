@@ -86,7 +86,7 @@ def induct_models(P: Any, R: Any, gamma: Any, V: Any, pi: Any) -> None:
     V
         (B, H+1, S): V[:, H] is given, the rest is output.
     pi
-        (B, H, S) int64 output: first maximising actions.
+        (B, H, S) int64 output: lowest actions within 1e-12·max(1, ‖V_{h+1}‖) of the maximum.
     """
     B, N, S = P.shape
     P, R, gamma, v, p = place(P, R, gamma, V, pi)
@@ -198,12 +198,16 @@ def horizon_models(P: Any, R: Any, gamma: Any, V: Any, pi: Any) -> Any:
     cuda.syncthreads()
     for back in range(H):
         h = H - 1 - back
+        norm = 1.0
+        for s in range(S):
+            norm = max(norm, abs(sh[now + s]))
         all_q(R, b, gamma[b], S, sh, now, q)
         for s in range(tid, S, threads):
             best, pick = sh[q + s * A], 0
             for a in range(1, A):
-                if sh[q + s * A + a] > best:
-                    best, pick = sh[q + s * A + a], a
+                best = max(best, sh[q + s * A + a])
+            while sh[q + s * A + pick] < best - 1e-12 * norm:
+                pick += 1
             sh[now + s] = best
             V[b, h, s] = best
             pi[b, h, s] = pick
