@@ -32,6 +32,10 @@ CONTROL = (
     "AnchoredValueIteration",
     "ModifiedPolicyIteration",
     "PolicyIteration",
+    "InexactPolicyIteration",
+    "BandedPolicyIteration",
+    "GaussSeidel",
+    "Topological",
     "LinearProgram",
     "SSPSolver",
 )

@@ -326,7 +326,8 @@ def test_exact_results_are_written_without_pickle(tmp_path: Path, capsys: pytest
 
 
 @pytest.mark.parametrize(
-    "name", ["value-iteration", "PolicyIteration", "modified_policy_iteration", "linear-program"]
+    "name",
+    ["value-iteration", "PolicyIteration", "modified_policy_iteration", "linear-program", "topological"],
 )
 def test_solvers_are_named_freely(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert (
