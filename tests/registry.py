@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import rltheory as rl
-from rltheory.solvers import BandedPolicyIteration, GaussSeidel, InexactPolicyIteration, Topological
+from rltheory.solvers import BandedPolicyIteration, GaussSeidel, InexactPolicyIteration, SmallDense, Topological
 
 
 class Entry(NamedTuple):
@@ -30,6 +30,7 @@ SOLVERS = [
     Entry("dantzig", lambda: rl.PolicyIteration(rule="dantzig"), 1e-8, True),
     Entry("simple-highest", lambda: rl.PolicyIteration(rule="simple-highest"), 1e-8, True),
     Entry("simple-lowest", lambda: rl.PolicyIteration(rule="simple-lowest"), 1e-8, True),
+    Entry("small-dense", lambda: SmallDense(), 1e-8, True),
     Entry("sweeps", lambda: GaussSeidel(), 1e-8, False),
     Entry("topological", lambda: Topological(), 1e-8, False),
     Entry("banded-pi", lambda: BandedPolicyIteration(), 1e-8, False),

@@ -306,3 +306,117 @@ def evaluate_models(P: Any, R: Any, gamma: Any, pi: Any, V: Any, lower: Any, upp
                 v[s] = lower[b, s]
             elif v[s] > upper[b, s]:
                 v[s] = upper[b, s]
+
+
+@njit(cache=True, error_model="numpy")
+def occupy_models(P: Any, gamma: Any, pi: Any, mu: Any, d: Any) -> Any:
+    """D = μᵀ(I − γP_π)⁻¹ of B models; P (B, S, A, S), pi (B, S, A) rows, mu and d (B, S).
+
+    Elimination and one refinement as for values, on the transpose, which is dominant by columns.
+    """
+    B, S, A = pi.shape
+    C, M, x = np.empty((S, S)), np.empty((S, S)), np.empty(S)
+    for b in range(B):
+        for s in range(S):
+            for t in range(S):
+                C[t, s] = 0.0
+            for a in range(A):
+                w = pi[b, s, a]
+                if w != 0.0:
+                    for t in range(S):
+                        C[t, s] += w * P[b, s, a, t]
+        if not chain_values(C, mu[b], gamma[b], M, d[b], x):
+            for s in range(S):
+                d[b, s] = np.nan
+
+
+@njit(cache=True, error_model="numpy")
+def induct_models(P: Any, R: Any, gamma: Any, V: Any, pi: Any) -> Any:
+    """V_h = max_a [R + γPV_{h+1}], h = H−1..0, of B finite-horizon models with stationary P and R.
+
+    Parameters
+    ----------
+    P, R, gamma
+        (B, SA, S), (B, SA), (B,); γ may be 1.
+    V
+        (B, H+1, S): V[:, H] is given, the rest is output.
+    pi
+        (B, H, S) integer output: lowest actions within 1e-12·max(1, ‖V_{h+1}‖) of the maximum.
+
+    P is stored once more with the pairs last, action by action, so that every inner loop runs over
+    states or pairs and vectorises without reordering a sum.
+    """
+    B, N, S = P.shape
+    A, H = N // S, V.shape[1] - 1
+    T, r, q, best, pick = np.empty((S, N)), np.empty(N), np.empty(N), np.empty(S), np.empty(S, np.int64)
+    for b in range(B):
+        g = gamma[b]
+        for s in range(S):
+            for a in range(A):
+                r[a * S + s] = R[b, s * A + a]
+                for t in range(S):
+                    T[t, a * S + s] = P[b, s * A + a, t]
+        for h in range(H - 1, -1, -1):
+            norm = 1.0
+            for s in range(S):
+                norm = max(norm, abs(V[b, h + 1, s]))
+            for k in range(N):
+                q[k] = 0.0
+            for t in range(0, S - 3, 4):
+                v, v1, v2, v3 = V[b, h + 1, t], V[b, h + 1, t + 1], V[b, h + 1, t + 2], V[b, h + 1, t + 3]
+                for k in range(N):
+                    q[k] += (T[t, k] * v + T[t + 1, k] * v1) + (T[t + 2, k] * v2 + T[t + 3, k] * v3)
+            for t in range(S - S % 4, S):
+                v = V[b, h + 1, t]
+                for k in range(N):
+                    q[k] += T[t, k] * v
+            for k in range(N):
+                q[k] = r[k] + g * q[k]
+            for s in range(S):
+                best[s] = q[s]
+                pick[s] = 0
+            for k in range(S, N, S):
+                for s in range(S):
+                    best[s] = q[k + s] if q[k + s] > best[s] else best[s]
+            slack = 1e-12 * norm
+            for a in range(A - 1, -1, -1):
+                for s in range(S):
+                    pick[s] = a if q[a * S + s] >= best[s] - slack else pick[s]
+            for s in range(S):
+                V[b, h, s] = best[s]
+                pi[b, h, s] = pick[s]
+
+
+@njit(cache=True, error_model="numpy")
+def horizon_errors(P: Any, R: Any, gamma: Any, V: Any, bound: Any) -> Any:
+    """Rigorous |V_h − exact| ≤ bound[b, h] of what `induct_models` left in V; infinite if not finite.
+
+    By induction: a backup of the computed V_{h+1} is off by at most (S+9)u·(max|R| + γσ‖V_{h+1}‖),
+    σ the largest row sum, plus underflow; an error of V_{h+1} counts γσ times.  Rounded upwards.
+    """
+    B, N, S = P.shape
+    U, ETA = 2.0**-53 * (1 + 2.0**-9), 5e-324
+    H = V.shape[1] - 1
+    for b in range(B):
+        smax, rmax = 0.0, 0.0
+        for k in range(N):
+            total, total1 = 0.0, 0.0
+            for t in range(0, S - 1, 2):
+                total += P[b, k, t]
+                total1 += P[b, k, t + 1]
+            if S % 2:
+                total += P[b, k, S - 1]
+            smax, rmax = max(smax, total + total1), max(rmax, abs(R[b, k]))
+        factor = np.nextafter(gamma[b] * np.nextafter(smax * (1 + (S + 4) * U), np.inf), np.inf)
+        error = 0.0
+        bound[b, H] = 0.0
+        for h in range(H - 1, -1, -1):
+            norm, check = 0.0, 0.0
+            for s in range(S):
+                norm = max(norm, abs(V[b, h + 1, s]))
+                check += 0.0 * V[b, h, s]
+            step = (S + 12) * U * (rmax + factor * norm) + (S + 4) * ETA
+            error = np.nextafter(np.nextafter(factor * error, np.inf) + step, np.inf)
+            if not (check == 0.0 and np.isfinite(error)):
+                error = np.inf
+            bound[b, h] = error

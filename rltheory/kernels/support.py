@@ -47,7 +47,7 @@ SUPPORT: tuple[Row, ...] = tuple(
 ) + (
     Row("batched", "solve_models", True, True, note=f"{BOUNDS}; sweeps only; a model must fit 48 KiB"),
     Row("batched", "evaluate_models", True, True, note=f"{BOUNDS}; a model must fit 48 KiB"),
-    Row("batched", "induct_models", False, True, note="stationary P and R; a model must fit 48 KiB"),
+    Row("batched", "induct_models", True, True, note="stationary P and R; a model must fit 48 KiB"),
     Row("evaluate", "solve_discounted", True, True, "cupy", "dense LU or BiCGSTAB and sweeps; no sparse LU"),
 )
 

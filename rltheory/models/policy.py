@@ -63,6 +63,14 @@ class Policy:
         self._pi = frozen(arr)
         self.A = arr.shape[1]
 
+    @classmethod
+    def trusted(cls, actions: NDArray[np.int64], A: int) -> Policy:
+        """The deterministic policy of ids in 0..A−1, made read-only in place; nothing is checked."""
+        out = object.__new__(cls)
+        actions.flags.writeable = False
+        out._pi, out.A = actions, A
+        return out
+
     @property
     def S(self) -> int:
         """Number of states."""

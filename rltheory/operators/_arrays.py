@@ -16,6 +16,9 @@ from ..models.mdp import MDP
 U = 2.0**-53
 SMALL = 4096
 """Dense transition arrays up to this many entries stay dense however sparse they are."""
+SMALL_STATES, SMALL_ENTRIES = 128, 1 << 18
+"""Largest S and N·S of a model for `kernels.small`."""
+_EMPTY: dict[str, Any] = {}
 
 
 class PairArrays(NamedTuple):
@@ -74,6 +77,32 @@ def csr_arrays(mdp: MDP) -> tuple[Any, ...]:
 def pair_arrays(mdp: MDP) -> PairArrays:
     """Kernel arrays of a float model: its own layout, but CSR where a large dense P is mostly zero."""
     return _remembered(mdp, "pairs", _pair_arrays)  # type: ignore[no-any-return]
+
+
+def small_model(mdp: MDP) -> tuple[Any, ...] | None:
+    """(P rows, R, γ, state_ptr, pair_action, terminal) for `kernels.small`; None for a larger model.
+
+    The first lines repeat `_remembered` without its loop: at this size its cost would show.
+    """
+    kept = mdp.__dict__.get("_kernel_arrays", _EMPTY).get("small")
+    if kept is not None:
+        R, gamma, rows, csr = kept[0]
+        if R is mdp.R_pairs and gamma is mdp.gamma and rows is mdp._rows and csr is mdp._csr:
+            return kept[1]  # type: ignore[no-any-return]
+    return _remembered(mdp, "small", _small_model)  # type: ignore[no-any-return]
+
+
+def _small_model(mdp: MDP) -> tuple[Any, ...] | None:
+    if mdp.S > SMALL_STATES or mdp.N * mdp.S > SMALL_ENTRIES:
+        return None
+    return (
+        read_only(mdp.P_pairs),
+        read_only(mdp.R_pairs),
+        float(mdp.gamma),
+        read_only(mdp.state_ptr),
+        read_only(mdp.pair_action),
+        read_only(mdp.terminal),
+    )
 
 
 def _csr_arrays(mdp: MDP) -> tuple[Any, ...]:

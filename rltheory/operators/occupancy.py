@@ -12,14 +12,15 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import StateAction, StateVec, exact_array, float_array
+from ..arrays import StateAction, StateVec, exact_array, float_array, frozen
+from ..kernels import small
 from ..kernels.evaluate import solve_discounted
 from ..kernels.exact import solve_linear
 from ..models.mdp import MDP
 from ..models.policy import Policy
 from ..models.validate import check_law
-from ._arrays import numbers
-from .policy import as_policy, policy_weights, transition_matrix
+from ._arrays import numbers, small_model
+from .policy import as_policy, policy_weights, small_weights, transition_matrix
 
 
 def occupancy(
@@ -57,6 +58,10 @@ def occupancy(
         P = transition_matrix(mdp, pi.exact())
         eye = exact_array(np.eye(mdp.S, dtype=np.int64))
         d = solve_linear((eye - mdp.gamma * P).T, law)
+    elif (weights := small_weights(mdp, pi)) is not None:
+        P, R, gamma, state_ptr, _, _ = small_model(mdp)  # type: ignore[misc]
+        d = np.empty(mdp.S)
+        small.occupancy(P, R, gamma, state_ptr, weights, frozen(float_array(law)), d)
     else:
         d = solve_discounted(_matrix(mdp, pi).T, float_array(law), float(mdp.gamma), transposed=True)
     return d * (1 - mdp.gamma) if normalised else d

@@ -13,12 +13,13 @@ import scipy.sparse as sp
 from flint import fmpq
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import IntVec, PairVec, StateVec, frozen
+from ..arrays import FloatVec, IntVec, PairVec, StateVec, frozen
 from ..errors import InvalidArgument
+from ..kernels import small
 from ..kernels.exact import to_fmpq
 from ..models.mdp import MDP
 from ..models.policy import Policy
-from ._arrays import numbers
+from ._arrays import numbers, small_model
 
 
 def as_policy(mdp: MDP, pi: Policy | ArrayLike) -> Policy:
@@ -80,6 +81,22 @@ def policy_weights(mdp: MDP, pi: Policy) -> PairVec:
         pad = np.zeros((mdp.S, mdp.A - table.shape[1]), dtype=table.dtype)
         table = np.hstack([table, pad + Fraction(0) if table.dtype == object else pad])
     return table[mdp.pair_state, mdp.pair_action]
+
+
+def small_weights(mdp: MDP, pi: Policy) -> FloatVec | None:
+    """(N,) weights of a float policy for `kernels.small`; None if large, rational or not one of `mdp`."""
+    model = small_model(mdp)
+    if model is None or pi.S != mdp.S:
+        return None
+    _, _, _, state_ptr, pair_action, _ = model
+    weights = np.empty(mdp.N)
+    table = np.ascontiguousarray(pi._pi)
+    if table.ndim == 1:
+        fits = small.point_weights(state_ptr, pair_action, table, weights)
+    else:
+        fits = table.dtype != object and table.shape[1] <= mdp.A
+        fits = fits and small.pair_weights(state_ptr, pair_action, table, weights)
+    return weights if fits else None
 
 
 def pair_entries(mdp: MDP, pi: Policy) -> list[list[tuple[int, fmpq]]]:

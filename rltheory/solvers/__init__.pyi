@@ -8,7 +8,10 @@ from .backward_induction import evaluate_horizon as evaluate_horizon
 from .banded import BandedPolicyIteration as BandedPolicyIteration
 from .batched import BatchSolution as BatchSolution
 from .batched import evaluate_batch as evaluate_batch
+from .batched import occupancy_batch as occupancy_batch
 from .batched import solve_batch as solve_batch
+from .batched_horizon import BatchHorizonSolution as BatchHorizonSolution
+from .batched_horizon import solve_horizon_batch as solve_horizon_batch
 from .blackwell import Blackwell as Blackwell
 from .choice import Portfolio as Portfolio
 from .constrained import ConstrainedLP as ConstrainedLP
@@ -45,6 +48,7 @@ from .regularised import SoftValueIteration as SoftValueIteration
 from .regularised import soft_bellman as soft_bellman
 from .regularised import soft_evaluate as soft_evaluate
 from .regularised import soft_policy as soft_policy
+from .small import SmallDense as SmallDense
 from .ssp import SSPSolver as SSPSolver
 from .ssp import all_proper as all_proper
 from .ssp import evaluate_ssp as evaluate_ssp

@@ -18,14 +18,22 @@ from numpy.typing import ArrayLike
 from ..arrays import FloatVec, StateAction, frozen, sup_norm
 from ..errors import InvalidArgument
 from ..kernels import exact as rational
+from ..kernels import small
 from ..kernels.evaluate import DENSE_LIMIT
 from ..kernels.pick import Device, pick
 from ..models.mdp import MDP
 from ..models.policy import Policy
-from ..operators._arrays import PairArrays, chosen_rows, csr_arrays, pair_arrays, read_only
+from ..operators._arrays import PairArrays, chosen_rows, csr_arrays, pair_arrays, read_only, small_model
 from ..operators.bellman import q_values
-from ..operators.policy import as_policy, pair_entries, policy_rows, reward_vector, transition_matrix
-from ..results.solution import Solution
+from ..operators.policy import (
+    as_policy,
+    pair_entries,
+    policy_rows,
+    reward_vector,
+    small_weights,
+    transition_matrix,
+)
+from ..results.solution import Solution, Status
 from .base import SPANS, TOL, certified, check_tol
 
 BURST = 80
@@ -74,6 +82,11 @@ def evaluate(mdp: MDP, pi: Policy | ArrayLike, *, tol: float = TOL, device: Devi
     linear = pick("evaluate", device)
     if mdp.is_exact and device != "cpu":
         raise InvalidArgument(f"device={device!r}: the model is rational; use mdp.float() or device='cpu'")
+    pi = pi if isinstance(pi, Policy) else Policy(pi)
+    if not mdp.is_exact and device == "cpu":
+        sol = _small(mdp, pi, tol)
+        if sol is not None:
+            return sol
     pi = as_policy(mdp, pi)
     if mdp.is_exact:
         V = rational.from_fmpq_list(rational.evaluate_weights(mdp.rational, pair_entries(mdp, pi)))
@@ -92,6 +105,20 @@ def advantage(mdp: MDP, pi: Policy | ArrayLike) -> StateAction:
     """
     V = evaluate(mdp, pi).V
     return q_values(mdp, V) - V[:, None]
+
+
+def _small(mdp: MDP, pi: Policy, tol: float) -> Solution | None:
+    """`evaluate` in one compiled call; None where the model is large, π odd or the tolerance missed."""
+    model, weights = small_model(mdp), small_weights(mdp, pi)
+    if model is None or weights is None:
+        return None
+    out = np.empty((3, mdp.S))
+    error, norm = small.evaluate(*model, weights, pi.is_deterministic, out)
+    if not (error < np.inf and error <= tol * max(1.0, norm)):
+        return None
+    out.flags.writeable = False
+    V, lower, upper = out
+    return Solution(V, lower, upper, pi, Status.SOLVED, "evaluate", mdp, evaluations=1)
 
 
 def _evaluate_float(mdp: MDP, pi: Policy, tol: float, linear: ModuleType, burst: int) -> Solution:

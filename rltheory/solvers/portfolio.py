@@ -10,26 +10,35 @@ from ..kernels.pick import Device
 from ..models.finite_horizon import FiniteHorizonMDP
 from ..models.mdp import MDP
 from ..models.ssp import SSP
+from ..operators._arrays import SMALL_STATES
 from ..results.solution import Solution
 from ._device import on_device
 from .base import TOL, Solver
 from .choice import Portfolio
 from .policy_iteration import PolicyIteration
+from .small import small_solution
 
 M = TypeVar("M")
 T = TypeVar("T")
 
+TINY = f"S ≤ {SMALL_STATES}: one compiled call, since dispatch outweighs the work"
 SMALL = 500
-"""Policy iteration is the default up to this many states."""
+"""`SmallDense`, then policy iteration, are the default up to this many states."""
 
 
 @overload
-def solve(model: MDP, solver: None = None, *, device: Device = "cpu", throw: bool = True) -> Solution: ...
+def solve(
+    model: MDP, solver: None = None, *, tol: float = TOL, device: Device = "cpu", throw: bool = True
+) -> Solution: ...
 @overload
-def solve(model: M, solver: Solver[M, T], *, device: Device = "cpu", throw: bool = True) -> T: ...
+def solve(
+    model: M, solver: Solver[M, T], *, tol: float = TOL, device: Device = "cpu", throw: bool = True
+) -> T: ...
 @overload
 def solve(model: Any, solver: None = None, *, device: Device = "cpu", throw: bool = True) -> Any: ...
-def solve(model: Any, solver: Any = None, *, device: Device = "cpu", throw: bool = True) -> Any:
+def solve(
+    model: Any, solver: Any = None, *, tol: float = TOL, device: Device = "cpu", throw: bool = True
+) -> Any:
     """V* of a model, between rigorous bounds.
 
     Parameters
@@ -106,11 +115,21 @@ def _chosen(model: Any) -> Any:
             PolicyIteration(keep_trace=False).run(model), "rational model: policy iteration ends exactly"
         )
     if model.S <= SMALL:
-        return _because(
-            PolicyIteration(keep_trace=False, tol=TOL).run(model),
-            f"S = {model.S} ≤ {SMALL}: a few linear solves, whatever γ is",
-        )
+        return _small(model)
     return Portfolio(TOL).run(model)
+
+
+def _small(model: MDP) -> Solution:
+    first = small_solution(model, TOL, TINY)
+    if first is not None and first.status.ok:
+        return first
+    second = PolicyIteration(keep_trace=False, tol=TOL).run(model)
+    why = f"S = {model.S} ≤ {SMALL}: a few linear solves, whatever γ is"
+    if first is None:
+        return replace(second, reason=why)
+    if second.status.ok or second.error < first.error:
+        return replace(second, reason=f"{why}; SmallDense ended {first.status.name}")
+    return replace(first, reason=f"{first.reason}; PolicyIteration did no better")
 
 
 def _because(result: Any, reason: str) -> Any:

@@ -25,6 +25,7 @@ RUNS = {
     "gs": rl.ValueIteration(sweep="gauss-seidel", max_iter=3000),
     "mpi": rl.ModifiedPolicyIteration(max_iter=50),
     "pi": rl.PolicyIteration(),
+    "small": rl.solvers.SmallDense(),
 }
 
 
@@ -178,7 +179,7 @@ def test_extreme_rewards_and_discounts_are_still_enclosed() -> None:
         R = mdp.R_pairs / max(1.0, float(np.abs(mdp.R_pairs).max())) * scale
         mdp = mdp.replace(R=np.where(mdp.terminal[mdp.pair_state], 0, R))
         V = exact_optimum(mdp)[0]
-        for solver in (rl.PolicyIteration(), rl.ValueIteration(max_iter=50)):
+        for solver in (rl.PolicyIteration(), rl.ValueIteration(max_iter=50), rl.solvers.SmallDense()):
             sol = solver.run(mdp)
             assert inside(V, sol.lower, sol.upper), (mdp.literal(), solver)
             finite += bool(np.isfinite(sol.upper).all())
