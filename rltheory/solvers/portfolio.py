@@ -27,18 +27,12 @@ SMALL = 500
 
 
 @overload
-def solve(
-    model: MDP, solver: None = None, *, tol: float = TOL, device: Device = "cpu", throw: bool = True
-) -> Solution: ...
+def solve(model: MDP, solver: None = None, *, device: Device = "cpu", throw: bool = True) -> Solution: ...
 @overload
-def solve(
-    model: M, solver: Solver[M, T], *, tol: float = TOL, device: Device = "cpu", throw: bool = True
-) -> T: ...
+def solve(model: M, solver: Solver[M, T], *, device: Device = "cpu", throw: bool = True) -> T: ...
 @overload
 def solve(model: Any, solver: None = None, *, device: Device = "cpu", throw: bool = True) -> Any: ...
-def solve(
-    model: Any, solver: Any = None, *, tol: float = TOL, device: Device = "cpu", throw: bool = True
-) -> Any:
+def solve(model: Any, solver: Any = None, *, device: Device = "cpu", throw: bool = True) -> Any:
     """V* of a model, between rigorous bounds.
 
     Parameters
