@@ -57,6 +57,8 @@ napoleon_use_rtype = False
 napoleon_preprocess_types = False
 napoleon_custom_sections = ["Returns from `run`"]
 
+suppress_warnings = ["ref.python"]  # S, N, lower: the names of many fields, linked to none in particular
+
 html_theme = "furo"
 html_title = "rltheory"
 html_static_path = ["_static"]
