@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..arrays import FloatVec, IntVec, PairVec, StateVec, frozen
 from ..errors import InvalidArgument
-from ..kernels import small
+from ..kernels import weights as kernel
 from ..kernels.exact import to_fmpq
 from ..models.mdp import MDP
 from ..models.policy import Policy
@@ -92,10 +92,10 @@ def small_weights(mdp: MDP, pi: Policy) -> FloatVec | None:
     weights = np.empty(mdp.N)
     table = np.ascontiguousarray(pi._pi)
     if table.ndim == 1:
-        fits = small.point_weights(state_ptr, pair_action, table, weights)
+        fits = kernel.point_weights(state_ptr, pair_action, table, weights)
     else:
         fits = table.dtype != object and table.shape[1] <= mdp.A
-        fits = fits and small.pair_weights(state_ptr, pair_action, table, weights)
+        fits = fits and kernel.pair_weights(state_ptr, pair_action, table, weights)
     return weights if fits else None
 
 

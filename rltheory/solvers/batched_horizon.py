@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from ..arrays import FloatVec, IntVec, frozen
 from ..errors import InvalidArgument, InvalidModel, NotConverged
-from ..kernels import batched
+from ..kernels import batched, horizon
 from ..results.enclosure import Enclosure
 from .batched import checked_batch
 
@@ -130,7 +130,7 @@ def solve_horizon_batch(
     bound = np.empty((B, H + 1))
     rows, rewards = P.reshape(B, -1, S), R.reshape(B, -1)
     batched.induct_models(rows, rewards, g, V, pi)
-    batched.horizon_errors(rows, rewards, g, V, bound)
+    horizon.horizon_errors(rows, rewards, g, V, bound)
     return BatchHorizonSolution(frozen(V), frozen(bound), frozen(pi))
 
 

@@ -8,7 +8,7 @@ import pytest
 import rltheory as rl
 from rltheory import MDP, FiniteHorizonMDP
 from rltheory.errors import InvalidArgument, InvalidModel, NotConverged
-from rltheory.kernels import batched
+from rltheory.kernels import horizon
 from rltheory.solvers import occupancy_batch, solve_horizon_batch
 from tests.instances import inside, to_q
 
@@ -68,7 +68,7 @@ def test_overflow_is_never_certified() -> None:
     with pytest.raises(NotConverged, match="model 1"):
         batch.raise_if_failed()
     V, bound = np.full((1, 3, 4), np.nan), np.empty((1, 3))
-    batched.horizon_errors(P[:1].reshape(1, 8, 4), R[:1].reshape(1, 8), np.ones(1), V, bound)
+    horizon.horizon_errors(P[:1].reshape(1, 8, 4), R[:1].reshape(1, 8), np.ones(1), V, bound)
     assert (bound[0, :2] == np.inf).all()
 
 
