@@ -58,7 +58,11 @@ def solve_model(args: argparse.Namespace) -> int:
         sys.stdout.write("\n".join(_brief(sol) if args.quiet else _report(args.model, sol)) + "\n")
     if _reached(sol, args.tol):
         return 0
-    why = sol.status.value if not sol.status.ok else "the enclosure is as tight as doubles allow; use --exact"
+    why = (
+        sol.status.value.replace("mdp.exact()", "--exact")
+        if not sol.status.ok
+        else "the enclosure is as tight as doubles allow; use --exact"
+    )
     sys.stderr.write(f"rltheory: not converged: error ≤ {_error(sol)}; {why}\n")
     return 3
 

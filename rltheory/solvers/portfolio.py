@@ -22,8 +22,7 @@ M = TypeVar("M")
 T = TypeVar("T")
 
 TINY = f"S ≤ {SMALL_STATES}: one compiled call, since dispatch outweighs the work"
-SMALL = 500
-"""`SmallDense`, then policy iteration, are the default up to this many states."""
+"""Reason given for `SmallDense`."""
 
 
 @overload
@@ -108,22 +107,19 @@ def _chosen(model: Any) -> Any:
         return _because(
             PolicyIteration(keep_trace=False).run(model), "rational model: policy iteration ends exactly"
         )
-    if model.S <= SMALL:
-        return _small(model)
-    return Portfolio(TOL).run(model)
+    return _doubles(model)
 
 
-def _small(model: MDP) -> Solution:
+def _doubles(model: MDP) -> Solution:
     first = small_solution(model, TOL, TINY)
     if first is not None and first.status.ok:
         return first
-    second = PolicyIteration(keep_trace=False, tol=TOL).run(model)
-    why = f"S = {model.S} ≤ {SMALL}: a few linear solves, whatever γ is"
+    second = Portfolio(TOL).run(model)
     if first is None:
-        return replace(second, reason=why)
+        return second
     if second.status.ok or second.error < first.error:
-        return replace(second, reason=f"{why}; SmallDense ended {first.status.name}")
-    return replace(first, reason=f"{first.reason}; PolicyIteration did no better")
+        return replace(second, reason=f"SmallDense ended {first.status.name}; {second.reason}")
+    return replace(first, reason=f"{first.reason}; Portfolio did no better")
 
 
 def _because(result: Any, reason: str) -> Any:
