@@ -6,7 +6,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import rltheory as rl
-from rltheory.solvers import BandedPolicyIteration, GaussSeidel, InexactPolicyIteration, SmallDense, Topological
+from rltheory.solvers import (
+    BandedPolicyIteration,
+    GaussSeidel,
+    InexactPolicyIteration,
+    SmallDense,
+    Topological,
+)
 
 
 class Entry(NamedTuple):

@@ -409,7 +409,7 @@ def solve_blocks(
                         left -= 1
                         if left == 0 and 0.0 < rest < start:
                             more = np.log(aim / rest) / np.log(rest / start) * 4.0
-                            left = -1 if not more < 30.0 else np.int64(more) + 2
+                            left = -1 if not more < 30.0 else int(more) + 2
                             start = 0.0
                     if rest > aim:
                         done, rest = krylov(pdata, pidx, pptr, prew, n, v, aim, 400, work)
