@@ -39,6 +39,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--peers", action="store_true", help="add all peers; those not installed say so")
     p.add_argument("--paths", action="store_true", help="add our own solvers one by one")
     p.add_argument("--budget", type=float, default=20.0, metavar="S", help="CPU seconds a solver has (20)")
+    p.add_argument(
+        "--patience", type=float, default=100.0, metavar="F", help="end what is F times the best (100)"
+    )
     p.add_argument("--repeats", type=int, default=5, metavar="N", help="timed runs, median reported (5)")
     p.add_argument("--threads", type=int, default=1, metavar="N", help="threads of every process (1)")
     p.add_argument("--target", type=float, default=1e-6, metavar="E", help="certified accuracy (1e-6)")
@@ -108,6 +111,7 @@ def _families(args: argparse.Namespace) -> dict[str, Any]:
     settings = runner.Settings(
         target=args.target,
         budget=args.budget,
+        patience=args.patience,
         repeats=args.repeats,
         threads=args.threads,
         python=args.python,
@@ -115,7 +119,8 @@ def _families(args: argparse.Namespace) -> dict[str, Any]:
     )
     solvers = runner.choose(args.solver, peers=args.peers, paths=args.paths)
     say = None if args.quiet else lambda line: sys.stderr.write(line + "\n")
-    return runner.run(specs, solvers, settings, say)
+    keep = (lambda result: _write(result, Path(args.out))) if args.out else None
+    return runner.run(specs, solvers, settings, say, keep)
 
 
 def _read(args: argparse.Namespace) -> dict[str, Any]:

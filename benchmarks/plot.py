@@ -27,9 +27,8 @@ def draw(result: dict[str, Any], path: str | Path) -> None:
             left.barh(i, r["gain"] - 1, left=1, color=AHEAD if r["gain"] >= 1 else BEHIND)
             left.annotate(
                 f" {ratio(r['gain'])} {r['peer']} ",
-                (r["gain"], i),
+                (max(r["gain"], 1), i),
                 va="center",
-                ha="left" if r["gain"] >= 1 else "right",
                 fontsize=7,
             )
         else:

@@ -32,6 +32,8 @@ class Settings:
         ‖TV − V‖∞/(1 − γ) that the values must meet.
     budget
         CPU seconds a solver may spend on one instance's solves before it counts as too slow.
+    patience
+        A solver is ended when its process has plainly passed this many times the best time so far.
     repeats
         Timed runs, of which the median is reported.
     threads
@@ -46,6 +48,7 @@ class Settings:
 
     target: float = 1e-6
     budget: float = 20.0
+    patience: float = 100.0
     repeats: int = 5
     threads: int = 1
     memory_gb: float = 12.0
@@ -67,19 +70,36 @@ def choose(patterns: Iterable[str], *, peers: bool, paths: bool) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def run(specs: Sequence[Spec], solvers: Sequence[str], settings: Settings, say: Any = None) -> dict[str, Any]:
-    """Measure every pair; `say(line)` hears about each row as it ends."""
+def run(
+    specs: Sequence[Spec], solvers: Sequence[str], settings: Settings, say: Any = None, keep: Any = None
+) -> dict[str, Any]:
+    """Measure every pair; `say(line)` hears of each row, `keep(result)` of all rows after each instance."""
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="rltheory-bench-") as folder:
         place = Path(folder)
         for spec in specs:
             here = _saved(spec, place)
             warm = _saved(next(s for s in SPECS if s.family == spec.family and s.size == "tiny"), place)
+            about, best = _describe(spec, here), float("inf")
             for solver in solvers:
-                row = {**_describe(spec, here), **measure(here, warm, solver, settings, place)}
+                limit = _limit(settings, about["nnz"], best)
+                row = {**about, **measure(here, warm, solver, settings, place, limit)}
+                if row["status"] == "ok":
+                    best = min(best, row["solve"]["cpu"])
                 rows.append(row)
                 if say is not None:
                     say(_line(row))
+            if keep is not None:
+                keep(_result(settings, rows))
+    return _result(settings, rows)
+
+
+def _limit(settings: Settings, nnz: int, best: float) -> float:
+    """CPU seconds of a process: import and compilation, loading, and some ten solves of the slowest kind."""
+    return 15 + 3e-5 * nnz + min(2 * settings.budget, 10 * settings.patience * best)
+
+
+def _result(settings: Settings, rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "what": "families",
@@ -113,7 +133,9 @@ def _describe(spec: Spec, here: Path) -> dict[str, Any]:
     }
 
 
-def measure(here: Path, warm: Path, solver: str, settings: Settings, place: Path) -> dict[str, Any]:
+def measure(
+    here: Path, warm: Path, solver: str, settings: Settings, place: Path, limit: float
+) -> dict[str, Any]:
     """The row of one process, whatever becomes of it."""
     out = place / "out.json"
     out.unlink(missing_ok=True)
@@ -139,7 +161,7 @@ def measure(here: Path, warm: Path, solver: str, settings: Settings, place: Path
             stderr=log,
             start_new_session=True,
         )
-        late = not _finished(process, 30 + 2 * settings.budget)
+        late = not _finished(process, limit)
     row: dict[str, Any] = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
     row.setdefault("solver", solver)
     if process.returncode != 0 or late:
