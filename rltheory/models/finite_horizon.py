@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from ..arrays import Entries, Real, StateVec, exact_array, float_array, frozen, to_fraction
 from ..errors import InvalidModel
 from .mdp import MDP
+from .source_text import nested, number
 from .validate import number_system
 
 
@@ -252,9 +253,9 @@ class FiniteHorizonMDP:
 
     def literal(self) -> str:
         """Python source that rebuilds a small model."""
-        g = _literal(self.terminal_reward.tolist(), self.is_exact)
+        g = nested(self.terminal_reward.tolist())
         stages = ", ".join(m.literal() for m in self.stages)
-        discount = "" if self.gamma == 1 else f", gamma={_literal(self.gamma, self.is_exact)}"
+        discount = "" if self.gamma == 1 else f", gamma={number(self.gamma)}"
         return f"FiniteHorizonMDP.from_stages([{stages}], H={self.H}{discount}, terminal_reward={g})"
 
 
@@ -262,11 +263,3 @@ def _check_horizon(H: object) -> int:
     if isinstance(H, bool) or not isinstance(H, (int, np.integer)) or H < 1:
         raise InvalidModel(f"H={H!r}, the horizon is an integer ≥ 1 (the number of rewards collected)")
     return int(H)
-
-
-def _literal(x: Any, exact: bool) -> str:
-    if isinstance(x, list):
-        return "[" + ", ".join(_literal(v, exact) for v in x) + "]"
-    if not exact:
-        return repr(x)
-    return str(x.numerator) if x.denominator == 1 else f"Fraction({x.numerator}, {x.denominator})"

@@ -40,6 +40,8 @@ from ..arrays import (
 )
 from ..errors import InvalidModel
 from ..kernels.exact import RationalPairs, rational_pairs
+from .layout import as_csr, close_terminal, expectation, insert_terminal_loops, transition_rewards
+from .source_text import nested, number
 from .validate import (
     check_gamma,
     check_law,
@@ -126,7 +128,7 @@ class MDP:
         term = check_terminal(terminal, S)
         rows = P.reshape(S * A, S)
         pair_state = np.repeat(np.arange(S), A)
-        _close_terminal(rows, pair_state, term, exact)
+        close_terminal(rows, pair_state, term, exact)
         check_rows(rows, pair_state, np.tile(np.arange(A), S), exact)
         check_rewards(R, S, A, exact)
         if R.ndim == 1:
@@ -145,13 +147,13 @@ class MDP:
             states,
             actions,
         )
-        self._set(layout="dense", _rows=frozen(rows), _csr=None, R_next=R_next)
+        self._set(layout="dense", _rows=frozen(rows), _csr=None, R_next=R_next, _entries=None)
 
     @classmethod
     def from_pairs(
         cls,
         P: sp.sparray | sp.spmatrix | tuple[Entries, Entries, Entries] | Entries,
-        R: Entries,
+        R: sp.sparray | sp.spmatrix | Entries,
         gamma: Real,
         *,
         pair_state: Entries,
@@ -170,7 +172,8 @@ class MDP:
             (N, S) SciPy sparse matrix, `(data, indices, indptr)` arrays (data may be `Fraction`s),
             or a (N, S) array; row k is P(·|s,a) of the k-th pair.
         R
-            (N,) expected rewards.
+            (N,) expected rewards, or a (N, S) array or sparse matrix of rewards per transition, whose
+            expectation is taken and which stay available as `R_entries`.
         gamma
             Discount in [0, 1).
         pair_state, pair_action
@@ -187,15 +190,18 @@ class MDP:
         InvalidModel
             As for `MDP`; also for unsorted or repeated pairs and for states without actions.
         """
-        data, indices, indptr, S = _as_csr(P, S)
-        rewards = np.array(R)
+        data, indices, indptr, S = as_csr(P, S)
+        entries = transition_rewards(R, indices, indptr, S)
+        rewards = np.array(R) if entries is None else entries
         exact = number_system(data, rewards)
         data = exact_array(data) if exact else float_array(data)
         rewards = exact_array(rewards) if exact else float_array(rewards)
+        if entries is not None:
+            entries, rewards = rewards, expectation(data, rewards, indptr)
         term = check_terminal(terminal, S)
         ps, pa = np.array(pair_state, dtype=np.int64), np.array(pair_action, dtype=np.int64)
-        data, indices, indptr, rewards, ps, pa = _insert_terminal_loops(
-            data, indices, indptr, rewards, ps, pa, term, exact
+        data, indices, indptr, rewards, entries, ps, pa = insert_terminal_loops(
+            data, indices, indptr, rewards, entries, ps, pa, term, exact
         )
         check_pairs(ps, pa, rewards, indptr, indices, S, exact)
         check_rows((data, indices, indptr), ps, pa, exact)
@@ -215,7 +221,7 @@ class MDP:
         )
         check_terminal(term, S, rows=(data, indices, indptr), ps=ps, pa=pa)
         csr = (frozen(data), frozen(indices), frozen(indptr))
-        self._set(layout="csr", _rows=None, _csr=csr, R_next=None)
+        self._set(layout="csr", _rows=None, _csr=csr, R_next=None, _entries=entries)
         return self
 
     def _fill(
@@ -293,13 +299,22 @@ class MDP:
         else:
             data, indices, indptr = self._csr
             out._set(_csr=(frozen(array(data)), indices, indptr))
-        if self.R_next is not None:
-            out._set(R_next=frozen(array(self.R_next)))
+        for name in ("R_next", "_entries"):
+            if getattr(self, name) is not None:
+                out._set(**{name: frozen(array(getattr(self, name)))})
         return out
 
     # ---- views ---------------------------------------------------------------------------
     _rows: Any
     _csr: Any
+    _entries: Any
+
+    @cached_property
+    def R_entries(self) -> PairVec | None:
+        """(nnz,) reward of each transition of `csr`, in its order; None if only R(s, a) is known."""
+        if self._entries is not None or self.R_next is None:
+            return self._entries  # type: ignore[no-any-return]
+        return frozen(self.R_next.reshape(self.N, self.S)[self._rows != 0])
 
     @cached_property
     def csr(self) -> tuple[PairVec, IntVec, IntVec]:
@@ -315,12 +330,16 @@ class MDP:
         """(N, S) rows P(·|s,a) of the allowed pairs as a full array, whatever the layout."""
         if self._rows is not None:
             return self._rows  # type: ignore[no-any-return]
-        data, indices, indptr = self._csr
-        out = np.zeros((self.N, self.S), dtype=data.dtype)
+        return frozen(self._spread(self._csr[0]))
+
+    def _spread(self, x: PairVec) -> NDArray[Any]:
+        """(N, S) table of a (nnz,) vector over the transitions of `csr`; zero elsewhere."""
+        _, indices, indptr = self.csr
+        out = np.zeros((self.N, self.S), dtype=x.dtype)
         if self.is_exact:
             out[:] = Fraction(0)
-        np.add.at(out, (np.repeat(np.arange(self.N), np.diff(indptr)), indices), data)
-        return frozen(out)
+        np.add.at(out, (np.repeat(np.arange(self.N), np.diff(indptr)), indices), x)
+        return out
 
     @cached_property
     def rational(self) -> RationalPairs:
@@ -412,7 +431,7 @@ class MDP:
                     f"R: terminal state {self.pair_state[k]} pays {arr[k]}, must be 0; "
                     "put the reward on the transition into it"
                 )
-            out._set(R_pairs=frozen(arr), R_next=None)
+            out._set(R_pairs=frozen(arr), R_next=None, _entries=None)
         return out
 
     def restrict(self, keep: Entries) -> MDP:
@@ -448,6 +467,7 @@ class MDP:
             pair_action=frozen(self.pair_action[rows]),
             R_pairs=frozen(self.R_pairs[rows]),
             R_next=None,
+            _entries=None if self.R_entries is None else frozen(self.R_entries[at]),
             _rows=None,
             _csr=(frozen(data[at]), frozen(indices[at]), frozen(ends)),
         )
@@ -459,7 +479,8 @@ class MDP:
         """SHA-256 over every number, shape and label of the model."""
         h = hashlib.sha256()
         data, indices, indptr = self.csr
-        for arr in (data, self.R_pairs, self.mu):
+        given = () if self.R_entries is None else (self.R_entries,)
+        for arr in (data, self.R_pairs, self.mu, *given):
             h.update(str(arr.tolist()).encode() if arr.dtype == object else (arr + 0.0).tobytes())  # −0 is 0
         for arr in (indices, indptr, self.state_ptr, self.pair_action, self.terminal):
             h.update(np.ascontiguousarray(arr, dtype=np.int64).tobytes())
@@ -480,14 +501,15 @@ class MDP:
 
     def literal(self) -> str:
         """Python source that rebuilds a small model; what a counter-example is printed as."""
-        num = _exact_literal if self.is_exact else repr
-        mu = "" if all(m == self.mu[0] for m in self.mu) else f", mu={_nested(self.mu.tolist(), num)}"
+        mu = "" if all(m == self.mu[0] for m in self.mu) else f", mu={nested(self.mu.tolist())}"
         term = f", terminal={np.flatnonzero(self.terminal).tolist()}" if self.terminal.any() else ""
-        tail = f"gamma={num(self.gamma)}{mu}{term})"
-        if self.is_uniform:
-            return f"MDP({_nested(self.P.tolist(), num)}, {_nested(self.R.tolist(), num)}, {tail}"
+        tail = f"gamma={number(self.gamma)}{mu}{term})"
+        if self.is_uniform and self.layout == "dense":
+            R = self.R if self.R_next is None else self.R_next
+            return f"MDP({nested(self.P.tolist())}, {nested(R.tolist())}, {tail}"
+        R = self.R_pairs if self.R_entries is None else self._spread(self.R_entries)
         return (
-            f"MDP.from_pairs({_nested(self.P_pairs.tolist(), num)}, {_nested(self.R_pairs.tolist(), num)}, "
+            f"MDP.from_pairs({nested(self.P_pairs.tolist())}, {nested(R.tolist())}, "
             f"pair_state={self.pair_state.tolist()}, pair_action={self.pair_action.tolist()}, {tail}"
         )
 
@@ -504,70 +526,4 @@ class MDP:
         return "<table>" + "".join(f"<tr><th>{k}</th><td>{v}</td></tr>" for k, v in rows) + "</table>"
 
 
-_CACHED = {"csr", "P_pairs", "allowed", "P", "R", "content_hash", "rational"}
-
-
-def _exact_literal(x: Fraction) -> str:
-    return str(x.numerator) if x.denominator == 1 else f"Fraction({x.numerator}, {x.denominator})"
-
-
-def _nested(x: Any, num: Any) -> str:
-    return "[" + ", ".join(_nested(v, num) for v in x) + "]" if isinstance(x, list) else num(x)
-
-
-def _close_terminal(rows: NDArray[Any], pair_state: IntVec, term: BoolVec, exact: bool) -> None:
-    """Put the self-loop into all-zero rows of terminal states; refuse rows that leave."""
-    one = Fraction(1) if exact else 1.0
-    for k in np.flatnonzero(term[pair_state]):
-        s = int(pair_state[k])
-        if not (rows[k] != 0).any():
-            rows[k, s] = one
-        if rows[k, s] != 1:
-            t = int(np.argmax((rows[k] != 0) & (np.arange(rows.shape[1]) != s)))
-            raise InvalidModel(
-                f"terminal: state {s} is terminal but moves to {t} with probability {rows[k, t]}; "
-                "make its rows absorbing or all zero, or drop it from terminal="
-            )
-
-
-def _as_csr(P: Any, S: int | None) -> tuple[NDArray[Any], NDArray[np.int32], IntVec, int]:
-    if isinstance(P, tuple):
-        if S is None:
-            raise InvalidModel("from_pairs: S is missing; (data, indices, indptr) need S=...")
-        data, indices, indptr = (np.array(x) for x in P)
-    elif sp.issparse(P):
-        csr = sp.csr_array(P)
-        csr.sum_duplicates()
-        data, indices, indptr, S = csr.data, csr.indices, csr.indptr, int(csr.shape[1])
-    else:
-        full = np.array(P)
-        if full.ndim != 2:
-            raise InvalidModel(f"from_pairs: P has shape={full.shape}, must be (N, S)")
-        nz = full != 0
-        data, indices, S = full[nz], np.nonzero(nz)[1], int(full.shape[1])
-        indptr = np.concatenate([[0], np.cumsum(nz.sum(axis=1))])
-    return np.array(data), np.array(indices, dtype=np.int32), np.array(indptr, dtype=np.int64), S
-
-
-def _insert_terminal_loops(
-    data: NDArray[Any],
-    indices: NDArray[Any],
-    indptr: IntVec,
-    R: PairVec,
-    ps: IntVec,
-    pa: IntVec,
-    term: BoolVec,
-    exact: bool,
-) -> tuple[Any, ...]:
-    """Give each terminal state without pairs one absorbing pair of action id 0 and reward 0."""
-    missing = np.setdiff1d(np.flatnonzero(term), ps)
-    if missing.size == 0 or indptr.size != ps.size + 1:
-        return data, indices, indptr, R, ps, pa
-    at = np.searchsorted(ps, missing)
-    one, zero = (Fraction(1), Fraction(0)) if exact else (1.0, 0.0)
-    data = np.insert(data, indptr[at], np.array([one] * missing.size, dtype=data.dtype))
-    indices = np.insert(indices, indptr[at], missing.astype(indices.dtype))
-    counts = np.insert(np.diff(indptr), at, 1)
-    indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    R = np.insert(R, at, np.array([zero] * missing.size, dtype=R.dtype))
-    return data, indices, indptr, R, np.insert(ps, at, missing), np.insert(pa, at, 0)
+_CACHED = {"R_entries", "csr", "P_pairs", "allowed", "P", "R", "content_hash", "rational"}

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Entries, StateAction, exact_array, float_array, frozen
 from ..errors import InvalidModel
+from .source_text import nested
 
 ROW_TOL = 1e-12
 
@@ -148,14 +149,8 @@ class Policy:
     def __repr__(self) -> str:
         body = self._pi.tolist()
         if self._pi.dtype == object:
-            return f"Policy({_literal(body)})"
+            return f"Policy({nested(body)})"
         return f"Policy({body})" if self.S <= 12 else f"Policy(S={self.S})"
-
-
-def _literal(x: Any) -> str:
-    if isinstance(x, list):
-        return "[" + ", ".join(_literal(v) for v in x) + "]"
-    return str(x.numerator) if x.denominator == 1 else f"Fraction({x.numerator}, {x.denominator})"
 
 
 def _check_rows(arr: NDArray[Any]) -> None:

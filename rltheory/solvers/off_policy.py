@@ -347,7 +347,7 @@ class _Rows:
         for j in range(self.indptr[k], self.indptr[k + 1]):
             t, p = int(self.indices[j]), self.data[j]
             if p != 0:
-                r = m.R_pairs[k] if m.R_next is None else m.R_next[m.pair_state[k], m.pair_action[k], t]
+                r = m.R_pairs[k] if m.R_entries is None else m.R_entries[j]
                 yield t, p, r
 
 

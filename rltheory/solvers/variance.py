@@ -4,7 +4,7 @@ Definitions.  G = Σ_t γ^t r_t under π.  With σ²(s) = Var[r + γV^π(s') | s
 state and (if given) the reward noise,
     Var(G | s) = σ²(s) + γ² Σ_s' P_π(s'|s) Var(G | s'),   that is (I − γ²P_π)⁻¹σ²,
 and for a horizon H the same recursion from Var_H = 0, with V_{h+1} in σ_h².  Rewards per transition
-(`MDP.R_next`) count as random.  Rows of P and π that sum to one only up to rounding are read as divided
+(`MDP.R_entries`) count as random.  Rows of P and π that sum to one only up to rounding are read as divided
 by their sums (a variance needs a law).
 
 Bounds in doubles: the mean is enclosed by its residual, every σ² and the residual of the variance are
@@ -152,10 +152,8 @@ class _Law:
         self.entries = [[(k, w / sum((x for _, x in row), fmpq(0))) for k, w in row] for row in entries]
         m = base.rational
         self.next: list[fmpq] | None = None
-        if mdp.R_next is not None:
-            owner = np.repeat(np.arange(mdp.N), np.diff(base.csr[2]))
-            full = mdp.R_next[mdp.pair_state[owner], mdp.pair_action[owner], base.csr[1]]
-            self.next = ex.to_fmpq_list(full)
+        if mdp.R_entries is not None:
+            self.next = ex.to_fmpq_list(mdp.R_entries)
             R = [
                 sum((m.data[j] * self.next[j] for j in range(m.indptr[k], m.indptr[k + 1])), fmpq(0))
                 for k in range(m.N)

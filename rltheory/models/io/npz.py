@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
@@ -84,6 +85,8 @@ def _members(mdp: MDP) -> dict[str, Any]:
         data, indices, indptr = mdp.csr
         out |= {"data": _numbers(data), "indices": indices, "indptr": indptr}
         out |= {"pair_state": mdp.pair_state, "pair_action": mdp.pair_action}
+        if mdp.R_entries is not None:
+            out["R_entries"] = _numbers(mdp.R_entries)
     if mdp.R_next is not None:
         out["R_next"] = _numbers(mdp.R_next)
     for name in ("states", "actions"):
@@ -264,7 +267,8 @@ def _stage(file: _File, at: str) -> MDP:
     dense = at + "P" in file.members
     rows = file.numbers(at + ("P" if dense else "data"), exact)
     R, mu, gamma = file.numbers(at + "R", exact), file.numbers(at + "mu", exact), file.scalar(at + "gamma")
-    R_next = file.numbers(at + "R_next", exact) if at + "R_next" in file.members else None
+    given = "R_next" if dense else "R_entries"
+    R_next = file.numbers(at + given, exact) if at + given in file.members else None
     counts = np.full(N, S) if dense else np.diff(file.integers(at + "indptr"))
     lifted = exact and not (_sums_to_one(rows, counts) and sum(mu) == 1)
     if lifted:  # a float model made exact: its laws sum to one up to rounding only
@@ -289,9 +293,10 @@ def _mdp(file: _File, at: str, rows: Any, R: Any, mu: Any, gamma: Any, R_next: A
     if at + "P" in file.members:
         reward = R.reshape(S, A) if R_next is None else R_next.reshape(S, A, S)
         return MDP(rows.reshape(S, A, S), reward, gamma, mu=mu, terminal=terminal, **labels)
+    indices, indptr = file.integers(at + "indices"), file.integers(at + "indptr")
     return MDP.from_pairs(
-        (rows, file.integers(at + "indices"), file.integers(at + "indptr")),
-        R,
+        (rows, indices, indptr),
+        R if R_next is None else _table(file, R_next, indices, indptr, S),
         gamma,
         pair_state=file.integers(at + "pair_state"),
         pair_action=file.integers(at + "pair_action"),
@@ -300,6 +305,19 @@ def _mdp(file: _File, at: str, rows: Any, R: Any, mu: Any, gamma: Any, R_next: A
         terminal=terminal,
         **labels,
     )
+
+
+def _table(file: _File, entries: Any, indices: Any, indptr: Any, S: int) -> Any:
+    """(N, S) rewards per transition of a CSR model: sparse doubles, or a full table of rationals."""
+    if entries.shape != indices.shape:
+        raise InvalidFile(
+            f"{file.where}: R_entries holds {entries.size} rewards for {indices.size} transitions"
+        )
+    if entries.dtype != object:
+        return sp.csr_array((entries, indices, indptr), shape=(indptr.size - 1, S))
+    out = np.full((indptr.size - 1, S), Fraction(0), dtype=object)
+    out[np.repeat(np.arange(indptr.size - 1), np.diff(indptr)), indices] = entries
+    return out
 
 
 def _sums_to_one(rows: NDArray[Any], counts: NDArray[np.int64]) -> bool:

@@ -1,0 +1,103 @@
+"""Pair rows as arrays: CSR from what users pass, terminal self-loops, rewards per transition."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from ..arrays import BoolVec, IntVec, PairVec
+from ..errors import InvalidModel
+
+
+def close_terminal(rows: NDArray[Any], pair_state: IntVec, term: BoolVec, exact: bool) -> None:
+    """Put the self-loop into all-zero rows of terminal states; refuse rows that leave."""
+    one = Fraction(1) if exact else 1.0
+    for k in np.flatnonzero(term[pair_state]):
+        s = int(pair_state[k])
+        if not (rows[k] != 0).any():
+            rows[k, s] = one
+        if rows[k, s] != 1:
+            t = int(np.argmax((rows[k] != 0) & (np.arange(rows.shape[1]) != s)))
+            raise InvalidModel(
+                f"terminal: state {s} is terminal but moves to {t} with probability {rows[k, t]}; "
+                "make its rows absorbing or all zero, or drop it from terminal="
+            )
+
+
+def as_csr(P: Any, S: int | None) -> tuple[NDArray[Any], NDArray[np.int32], IntVec, int]:
+    """(data, indices, indptr, S) of a sparse matrix, a CSR triple or a full array."""
+    if isinstance(P, tuple):
+        if S is None:
+            raise InvalidModel("from_pairs: S is missing; (data, indices, indptr) need S=...")
+        data, indices, indptr = (np.array(x) for x in P)
+    elif sp.issparse(P):
+        csr = sp.csr_array(P)
+        csr.sum_duplicates()
+        data, indices, indptr, S = csr.data, csr.indices, csr.indptr, int(csr.shape[1])
+    else:
+        full = np.array(P)
+        if full.ndim != 2:
+            raise InvalidModel(f"from_pairs: P has shape={full.shape}, must be (N, S)")
+        nz = full != 0
+        data, indices, S = full[nz], np.nonzero(nz)[1], int(full.shape[1])
+        indptr = np.concatenate([[0], np.cumsum(nz.sum(axis=1))])
+    return np.array(data), np.array(indices, dtype=np.int32), np.array(indptr, dtype=np.int64), S
+
+
+def transition_rewards(R: Any, indices: NDArray[Any], indptr: IntVec, S: int) -> NDArray[Any] | None:
+    """(nnz,) reward of each stored transition from a (N, S) array or sparse matrix; None for other shapes.
+
+    Raises
+    ------
+    InvalidModel
+        For a two-dimensional R of another shape.
+    """
+    shape = R.shape if sp.issparse(R) else np.shape(R)
+    if len(shape) != 2:
+        return None
+    if shape != (indptr.size - 1, S):
+        raise InvalidModel(f"R: shape={shape}, must be ({indptr.size - 1},) or ({indptr.size - 1}, {S})")
+    owner = np.repeat(np.arange(indptr.size - 1), np.diff(indptr))
+    table = sp.csr_array(R) if sp.issparse(R) else np.asarray(R)
+    return np.asarray(table[owner, indices])
+
+
+def expectation(data: PairVec, rewards: PairVec, indptr: IntVec) -> PairVec:
+    """(N,) Σ_j data[j]·rewards[j] over the entries of each row."""
+    owner = np.repeat(np.arange(indptr.size - 1), np.diff(indptr))
+    if data.dtype != object:
+        return np.bincount(owner, weights=data * rewards, minlength=indptr.size - 1)
+    out = np.array([Fraction(0)] * (indptr.size - 1), dtype=object)
+    np.add.at(out, owner, data * rewards)
+    return out
+
+
+def insert_terminal_loops(
+    data: NDArray[Any],
+    indices: NDArray[Any],
+    indptr: IntVec,
+    R: PairVec,
+    entries: NDArray[Any] | None,
+    ps: IntVec,
+    pa: IntVec,
+    term: BoolVec,
+    exact: bool,
+) -> tuple[Any, ...]:
+    """Give each terminal state without pairs one absorbing pair of action id 0 and reward 0."""
+    missing = np.setdiff1d(np.flatnonzero(term), ps)
+    if missing.size == 0 or indptr.size != ps.size + 1:
+        return data, indices, indptr, R, entries, ps, pa
+    at = np.searchsorted(ps, missing)
+    one, zero = (Fraction(1), Fraction(0)) if exact else (1.0, 0.0)
+    data = np.insert(data, indptr[at], np.array([one] * missing.size, dtype=data.dtype))
+    indices = np.insert(indices, indptr[at], missing.astype(indices.dtype))
+    if entries is not None:
+        entries = np.insert(entries, indptr[at], np.array([zero] * missing.size, dtype=entries.dtype))
+    counts = np.insert(np.diff(indptr), at, 1)
+    indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    R = np.insert(R, at, np.array([zero] * missing.size, dtype=R.dtype))
+    return data, indices, indptr, R, entries, np.insert(ps, at, missing), np.insert(pa, at, 0)
