@@ -6,6 +6,7 @@ Every array is either *float* (dtype float64) or *exact* (dtype object, entries
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any, TypeAlias
@@ -38,6 +39,12 @@ BoolVec: TypeAlias = NDArray[np.bool_]
 def is_exact(x: Entries) -> bool:
     """True when `x` is an array (or scalar) of rationals: dtype object."""
     return np.asarray(x).dtype == object
+
+
+def is_sparse(x: object) -> bool:
+    """True when `x` is a SciPy sparse matrix or array; SciPy is not imported to find out."""
+    loaded = sys.modules.get("scipy.sparse")
+    return loaded is not None and bool(loaded.issparse(x))
 
 
 def to_fraction(x: object) -> Fraction:

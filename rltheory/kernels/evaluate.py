@@ -11,13 +11,15 @@ residual of what they get.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..arrays import FloatVec
+from ..arrays import FloatVec, is_sparse
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
 
 DENSE_LIMIT = 300
 """Sparse systems up to this size are solved as dense ones."""
@@ -51,8 +53,10 @@ def solve_discounted(
 
     Complexity: O(S³) dense; the fill of sparse LU; else O(nnz) a sweep.
     """
-    if not sp.issparse(P):
-        return _direct(P, b, gamma, _dense_factor(P, gamma))
+    if not is_sparse(P):
+        return _direct(np.asarray(P), b, gamma, _dense_factor(np.asarray(P), gamma))
+    import scipy.sparse as sp
+
     P = sp.csr_array(P)
     S = b.size
     if S <= DENSE_LIMIT:
@@ -74,6 +78,7 @@ def little_fill(P: sp.csr_array) -> bool:
     S = P.shape[0]
     if S <= SMALL_SPARSE:
         return True
+    import scipy.sparse as sp
     from scipy.sparse.csgraph import reverse_cuthill_mckee
 
     perm = reverse_cuthill_mckee(sp.csr_matrix(P), symmetric_mode=False)
@@ -94,6 +99,7 @@ def _dense_factor(P: NDArray[Any], gamma: float) -> Callable[[FloatVec], FloatVe
 
 
 def _sparse_factor(P: sp.csr_array, gamma: float) -> Callable[[FloatVec], FloatVec]:
+    import scipy.sparse as sp
     from scipy.sparse.linalg import splu
 
     M = sp.csc_array(sp.eye_array(P.shape[0]) - gamma * P)

@@ -13,9 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.sparse.csgraph import connected_components
 
 from ..arrays import BoolVec, IntVec
 
@@ -29,6 +27,9 @@ def support(data: NDArray[Any], indices: IntVec, indptr: IntVec) -> tuple[IntVec
 
 def strong_components(sources: IntVec, targets: IntVec, S: int) -> tuple[int, IntVec]:
     """Number of strongly connected components of a graph on 0..S−1, and the label of each state."""
+    import scipy.sparse as sp
+    from scipy.sparse.csgraph import connected_components
+
     graph = sp.coo_array((np.ones(sources.size, dtype=np.int8), (sources, targets)), shape=(S, S))
     count, labels = connected_components(graph.tocsr(), directed=True, connection="strong")
     return int(count), labels.astype(np.int64)

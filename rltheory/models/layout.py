@@ -6,10 +6,9 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..arrays import BoolVec, IntVec, PairVec
+from ..arrays import BoolVec, IntVec, PairVec, is_sparse
 from ..errors import InvalidModel
 
 
@@ -34,7 +33,9 @@ def as_csr(P: Any, S: int | None) -> tuple[NDArray[Any], NDArray[np.int32], IntV
         if S is None:
             raise InvalidModel("from_pairs: S is missing; (data, indices, indptr) need S=...")
         data, indices, indptr = (np.array(x) for x in P)
-    elif sp.issparse(P):
+    elif is_sparse(P):
+        import scipy.sparse as sp
+
         csr = sp.csr_array(P)
         csr.sum_duplicates()
         data, indices, indptr, S = csr.data, csr.indices, csr.indptr, int(csr.shape[1])
@@ -56,14 +57,17 @@ def transition_rewards(R: Any, indices: NDArray[Any], indptr: IntVec, S: int) ->
     InvalidModel
         For a two-dimensional R of another shape.
     """
-    shape = R.shape if sp.issparse(R) else np.shape(R)
+    shape = R.shape if is_sparse(R) else np.shape(R)
     if len(shape) != 2:
         return None
     if shape != (indptr.size - 1, S):
         raise InvalidModel(f"R: shape={shape}, must be ({indptr.size - 1},) or ({indptr.size - 1}, {S})")
     owner = np.repeat(np.arange(indptr.size - 1), np.diff(indptr))
-    table = sp.csr_array(R) if sp.issparse(R) else np.asarray(R)
-    return np.asarray(table[owner, indices])
+    if is_sparse(R):
+        import scipy.sparse as sp
+
+        R = sp.csr_array(R)
+    return np.asarray((R if is_sparse(R) else np.asarray(R))[owner, indices])
 
 
 def expectation(data: PairVec, rewards: PairVec, indptr: IntVec) -> PairVec:

@@ -18,10 +18,9 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..arrays import (
@@ -51,6 +50,9 @@ from .validate import (
     check_terminal,
     number_system,
 )
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
 
 Layout = Literal["dense", "csr"]
 

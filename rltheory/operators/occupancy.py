@@ -6,10 +6,9 @@ occupancy is (1−γ)d, a probability law.  d(s, a) = d(s)π(a|s).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from ..arrays import StateAction, StateVec, exact_array, float_array, frozen
@@ -21,6 +20,9 @@ from ..models.policy import Policy
 from ..models.validate import check_law
 from ._arrays import numbers, small_model
 from .policy import as_policy, policy_weights, small_weights, transition_matrix
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
 
 
 def occupancy(

@@ -6,10 +6,9 @@ Definitions.  P_π(s, t) = Σ_a π(a|s) P(t|s, a), R_π(s) = Σ_a π(a|s) R(s, a
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
-import scipy.sparse as sp
 from flint import fmpq
 from numpy.typing import ArrayLike, NDArray
 
@@ -20,6 +19,9 @@ from ..kernels.exact import to_fmpq
 from ..models.mdp import MDP
 from ..models.policy import Policy
 from ._arrays import numbers, small_model
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
 
 
 def as_policy(mdp: MDP, pi: Policy | ArrayLike) -> Policy:
@@ -149,6 +151,8 @@ def transition_matrix(
             return mdp.P_pairs[policy_rows(mdp, pi)]
         w = numbers(mdp, policy_weights(mdp, pi))
         return _sum_by_state(mdp, w[:, None] * mdp.P_pairs)
+    import scipy.sparse as sp
+
     data, indices, indptr = mdp.csr
     P = sp.csr_array((data, indices, indptr), shape=(mdp.N, mdp.S))
     if pi.is_deterministic:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from ..kernels.blocks import BANDED
 from ..kernels.ordering import facts
@@ -81,6 +80,7 @@ def chain_order(mdp: MDP) -> tuple[Any, bool]:
 
 def cuthill_mckee(mdp: MDP) -> Any:
     """(S,) uint32 reverse Cuthill–McKee order of the graph of all actions."""
+    import scipy.sparse as sp
     from scipy.sparse.csgraph import reverse_cuthill_mckee
 
     data, indices, indptr = mdp.csr

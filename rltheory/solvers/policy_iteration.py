@@ -24,7 +24,6 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 import numpy as np
-import scipy.sparse as sp
 from flint import fmpq
 from numpy.typing import ArrayLike
 
@@ -210,6 +209,8 @@ def pair_matrix(mdp: MDP) -> Any:
     """(N, S) matrix of a float model: the array of a dense model, else CSR."""
     if mdp.layout == "dense":
         return mdp.P_pairs
+    import scipy.sparse as sp
+
     return sp.csr_array(mdp.csr, shape=(mdp.N, mdp.S))
 
 

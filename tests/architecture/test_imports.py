@@ -98,6 +98,15 @@ def test_nothing_heavy_is_imported() -> None:
     assert not loaded("import rltheory") & set(HEAVY)
 
 
+def test_the_first_names_do_not_load_sparse_matrices() -> None:
+    code = (
+        "import rltheory as rl, sys\nrl.MDP, rl.solve, rl.gallery\nassert 'scipy.sparse' not in sys.modules\n"
+        "assert not rl.arrays.is_sparse([[1.0]])\nimport scipy.sparse as sp\n"
+        "assert rl.arrays.is_sparse(sp.eye_array(2)) and rl.arrays.is_sparse(sp.csr_matrix([[1.0]]))"
+    )
+    assert "scipy" in loaded(code)
+
+
 def test_an_optional_import_is_found(tmp_path: Path) -> None:
     (tmp_path / "leaky.py").write_text("import rltheory\nimport mypy\n")
     (tmp_path / "mypy.py").write_text("")

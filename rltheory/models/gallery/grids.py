@@ -12,9 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.sparse.csgraph import minimum_spanning_tree
 
 from ...arrays import BoolVec, IntVec, Real
 from ...errors import InvalidArgument
@@ -289,6 +287,9 @@ def maze(
     tail = np.concatenate([grid[:, :-1].reshape(-1), grid[:-1].reshape(-1)])
     head = np.concatenate([grid[:, 1:].reshape(-1), grid[1:].reshape(-1)])
     weight = rng.permutation(tail.size) + 1.0
+    import scipy.sparse as sp
+    from scipy.sparse.csgraph import minimum_spanning_tree
+
     tree = minimum_spanning_tree(sp.coo_array((weight, (tail, head)), shape=(S, S)).tocsr())
     passable = np.zeros(tail.size + 1, dtype=np.bool_)
     passable[np.asarray(tree.data, dtype=np.int64)] = True

@@ -14,10 +14,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ...arrays import Entries, Real
+from ...arrays import Entries, Real, is_sparse
 from ...errors import InvalidArgument, InvalidModel
 from ..mdp import MDP
 
@@ -91,7 +90,7 @@ def _matrices(x: Any) -> list[Any] | None:
     if isinstance(x, np.ndarray) and x.ndim > 1:
         return None
     items = list(x)
-    return items if items and any(sp.issparse(m) for m in items) else None
+    return items if items and any(is_sparse(m) for m in items) else None
 
 
 def _pymdptoolbox(P: Any, R: Any, gamma: Real, keep: dict[str, Any]) -> MDP:
@@ -104,12 +103,14 @@ def _pymdptoolbox(P: Any, R: Any, gamma: Real, keep: dict[str, Any]) -> MDP:
                 "for (S, A, S) arrays use convention='rltheory'"
             )
         A, S = kernel.shape[:2]
-        reward = np.array(R if _matrices(R) is None else [m.toarray() if sp.issparse(m) else m for m in R])
+        reward = np.array(R if _matrices(R) is None else [m.toarray() if is_sparse(m) else m for m in R])
         if reward.ndim == 3:
             if reward.shape != (A, S, S):
                 raise InvalidModel(f"R: shape={reward.shape}, must be ({S}, {A}), ({S},) or ({A}, {S}, {S})")
             reward = reward.transpose(1, 0, 2)
         return MDP(np.ascontiguousarray(kernel.transpose(1, 0, 2)), reward, gamma, **keep)
+    import scipy.sparse as sp
+
     blocks = [sp.csr_array(m) for m in sparse]
     A, S = len(blocks), blocks[0].shape[0]
     for a, block in enumerate(blocks):
@@ -135,9 +136,7 @@ def _sparse_rewards(blocks: list[Any], R: Any, S: int, A: int) -> NDArray[Any]:
     if items is not None:
         if len(items) != A:
             raise InvalidModel(f"R: {len(items)} matrices for {A} actions; give one each")
-        means = [
-            np.asarray((block * sp.csr_array(m)).sum(axis=1)) for block, m in zip(blocks, items, strict=True)
-        ]
+        means = [np.asarray(block.multiply(m).sum(axis=1)) for block, m in zip(blocks, items, strict=True)]
         return np.stack(means, axis=1).reshape(-1)
     reward = np.array(R, dtype=np.float64)
     if reward.shape == (S,):
@@ -169,7 +168,7 @@ def _quantecon(Q: Any, R: Any, gamma: Real, keep: dict[str, Any]) -> MDP:
 def _quantecon_pairs(
     Q: Any, R: Any, gamma: Real, s: NDArray[Any], a: NDArray[Any], keep: dict[str, Any]
 ) -> MDP:
-    rows = sp.csr_array(Q) if sp.issparse(Q) else np.array(Q)
+    rows = Q.tocsr() if is_sparse(Q) else np.array(Q)
     reward = np.array(R)
     L = rows.shape[0]
     for name, x in (("R", reward), ("s_indices", s), ("a_indices", a)):

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
@@ -314,6 +313,8 @@ def _table(file: _File, entries: Any, indices: Any, indptr: Any, S: int) -> Any:
             f"{file.where}: R_entries holds {entries.size} rewards for {indices.size} transitions"
         )
     if entries.dtype != object:
+        import scipy.sparse as sp
+
         return sp.csr_array((entries, indices, indptr), shape=(indptr.size - 1, S))
     out = np.full((indptr.size - 1, S), Fraction(0), dtype=object)
     out[np.repeat(np.arange(indptr.size - 1), np.diff(indptr)), indices] = entries
