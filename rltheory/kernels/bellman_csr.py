@@ -212,7 +212,9 @@ def value_iteration(
     (how, sweeps, lo, hi), the residual bounds being those of the point before V.
     """
     S = V.size
-    old, new = V.copy(), np.empty(S)
+    old, new = np.empty(S), np.empty(S)
+    for s in range(S):
+        old[s] = V[s]
     arg = np.empty(S, np.uint64)
     how, n = 0, 0
     lo, hi = -np.inf, np.inf
@@ -225,7 +227,8 @@ def value_iteration(
         how = verdict(old, lo, hi, gamma, tol, noise, rmax)
         if how != 0:
             break
-    V[:] = old
+    for s in range(S):
+        V[s] = old[s]
     return how, n, lo, hi
 
 
@@ -255,7 +258,8 @@ def gauss_seidel_iteration(
             lo, hi = backup(data, indices, indptr, R, gamma, state_ptr, V, out, arg)
             how = verdict(out, lo, hi, gamma, tol, noise, rmax)
             if how != 0:
-                V[:] = out
+                for s in range(S):
+                    V[s] = out[s]
         if how != 0:
             break
     return how, n, lo, hi
@@ -282,8 +286,12 @@ def modified_policy_iteration(
     (how, steps, lo, hi, evaluation sweeps done).
     """
     S = V.size
-    old, new = V.copy(), np.empty(S)
-    arg, last = np.empty(S, np.uint64), np.full(S, R.size, np.uint64)
+    old, new = np.empty(S), np.empty(S)
+    for s in range(S):
+        old[s] = V[s]
+    arg, last = np.empty(S, np.uint64), np.empty(S, np.uint64)
+    for s in range(S):
+        last[s] = R.size
     width = np.uint64(0)
     one = np.uint64(1)
     for s in range(S):
@@ -294,7 +302,9 @@ def modified_policy_iteration(
         width += longest
     pdata, pidx = np.empty(width), np.empty(width, np.uint32)
     pptr, prew = np.zeros(S + 1, np.uint64), np.empty(S)
-    rows = np.arange(S + 1).astype(np.uint64)
+    rows = np.empty(S + 1, np.uint64)
+    for s in range(S + 1):
+        rows[s] = s
     orders = np.empty((2, S), np.uint32)
     for s in range(S):
         orders[0, s] = S - 1 - s
@@ -338,7 +348,9 @@ def modified_policy_iteration(
                 old, new = new, old
                 m += 1
                 if slow and b - a < 0.2 * max(abs(a), abs(b)):
-                    old += gamma / (1.0 - gamma) * 0.5 * (a + b)
+                    shift = gamma / (1.0 - gamma) * 0.5 * (a + b)
+                    for s in range(S):
+                        old[s] += shift
             if np.isnan(a) or np.isnan(b):
                 break
             if sweeps > 0:
@@ -353,5 +365,6 @@ def modified_policy_iteration(
             elif trial == 1 and slow and m % 8 == 0 and m >= 56:
                 trial, slow = 2, ((b - a) / mark) ** (1.0 / (m - 20)) < rate**1.7
         done += m
-    V[:] = old
+    for s in range(S):
+        V[s] = old[s]
     return how, n, lo, hi, done

@@ -181,7 +181,9 @@ def value_iteration(
 ) -> Any:  # fmt: skip
     """Jacobi value iteration in place; see the CSR twin."""
     S = V.size
-    old, new = V.copy(), np.empty(S)
+    old, new = np.empty(S), np.empty(S)
+    for s in range(S):
+        old[s] = V[s]
     arg, q = np.empty(S, np.uint64), np.empty(R.size)
     how, n = 0, 0
     lo, hi = -np.inf, np.inf
@@ -194,7 +196,8 @@ def value_iteration(
         how = verdict(old, lo, hi, gamma, tol, noise, rmax)
         if how != 0:
             break
-    V[:] = old
+    for s in range(S):
+        V[s] = old[s]
     return how, n, lo, hi
 
 
@@ -220,7 +223,8 @@ def gauss_seidel_iteration(
             lo, hi = backup(P, R, gamma, state_ptr, V, out, arg, q)
             how = verdict(out, lo, hi, gamma, tol, noise, rmax)
             if how != 0:
-                V[:] = out
+                for s in range(S):
+                    V[s] = out[s]
         if how != 0:
             break
     return how, n, lo, hi
@@ -233,11 +237,17 @@ def modified_policy_iteration(
 ) -> Any:  # fmt: skip
     """Greedy step, then evaluation sweeps of the greedy policy; see the CSR twin."""
     S = V.size
-    old, new = V.copy(), np.empty(S)
-    arg, last = np.empty(S, np.uint64), np.full(S, R.size, np.uint64)
+    old, new = np.empty(S), np.empty(S)
+    for s in range(S):
+        old[s] = V[s]
+    arg, last = np.empty(S, np.uint64), np.empty(S, np.uint64)
+    for s in range(S):
+        last[s] = R.size
     q, pq = np.empty(R.size), np.empty(S)
     PP, prew = np.empty((S, S)), np.empty(S)
-    each = np.arange(S + 1).astype(np.uint64)
+    each = np.empty(S + 1, np.uint64)
+    for s in range(S + 1):
+        each[s] = s
     how, n, done = 0, 0, 0
     lo, hi = -np.inf, np.inf
     while n < max_iter:
@@ -268,5 +278,6 @@ def modified_policy_iteration(
                 continue
             if (b - a <= goal and not same) or verdict(old, a, b, gamma, 0.5 * tol, noise, rmax) != 0:
                 break
-    V[:] = old
+    for s in range(S):
+        V[s] = old[s]
     return how, n, lo, hi, done
