@@ -17,7 +17,7 @@ __getattr__, __dir__, __all__ = attach(
             "bellman expectile greedy occupancy q_values reward_vector state_action_occupancy "
             "transition_matrix"
         ),
-        "results": "Enclosure Solution Status",
+        "results": "Enclosure ReturnLaw Solution Status",
         "solvers": (
             "AnchoredValueIteration AverageReward BackwardInduction Blackwell ImplicitQ LinearProgram "
             "ModifiedPolicyIteration NaturalPolicyGradient PolicyIteration PolicyMirrorDescent SSPSolver "

@@ -28,6 +28,7 @@ from .operators import reward_vector as reward_vector
 from .operators import state_action_occupancy as state_action_occupancy
 from .operators import transition_matrix as transition_matrix
 from .results import Enclosure as Enclosure
+from .results import ReturnLaw as ReturnLaw
 from .results import Solution as Solution
 from .results import Status as Status
 from .solvers import AnchoredValueIteration as AnchoredValueIteration

@@ -2,6 +2,7 @@
 
 from .enclosure import Enclosure
 from .horizon import HorizonSolution
+from .law import ReturnLaw
 from .solution import Solution, Status, Step
 
-__all__ = ["Enclosure", "HorizonSolution", "Solution", "Status", "Step"]
+__all__ = ["Enclosure", "HorizonSolution", "ReturnLaw", "Solution", "Status", "Step"]
