@@ -10,6 +10,7 @@ from .arrays import uniform as uniform
 from .models import MDP as MDP
 from .models import SSP as SSP
 from .models import FiniteHorizonMDP as FiniteHorizonMDP
+from .models import OutcomeMDP as OutcomeMDP
 from .models import Policy as Policy
 from .models import from_counts as from_counts
 from .models import gallery as gallery

@@ -4,6 +4,7 @@ from . import gallery
 from .dataset import from_counts, mixture_behaviour, sample_counts
 from .finite_horizon import FiniteHorizonMDP
 from .mdp import MDP
+from .outcomes import OutcomeMDP
 from .policy import Policy
 from .ssp import SSP
 
@@ -11,6 +12,7 @@ __all__ = [
     "MDP",
     "SSP",
     "FiniteHorizonMDP",
+    "OutcomeMDP",
     "Policy",
     "from_counts",
     "gallery",

@@ -27,6 +27,7 @@ from .hard import (
     williams_baird,
     williams_baird_values,
 )
+from .outcomes import gambler_chain, homeostasis, outcome_family, outcome_family_vector, slippery_grid
 from .pendulum import pendulum
 from .queues import inventory, queue, tandem_queue
 from .rental import jacks_car_rental
@@ -74,9 +75,11 @@ __all__ = [
     "feinberg_huang",
     "frozen_lake",
     "gambler",
+    "gambler_chain",
     "garnet",
     "gridworld",
     "gridworld_5x5",
+    "homeostasis",
     "howard_taxicab",
     "howard_three_changes",
     "howard_toymaker",
@@ -90,6 +93,8 @@ __all__ = [
     "multi_scc",
     "names",
     "one_state",
+    "outcome_family",
+    "outcome_family_vector",
     "pendulum",
     "policy_loss_tight",
     "puterman_inventory",
@@ -108,6 +113,7 @@ __all__ = [
     "simulation_tight",
     "singh_yee",
     "singh_yee_values",
+    "slippery_grid",
     "slow_switch",
     "span_tight",
     "ssp_improper",
