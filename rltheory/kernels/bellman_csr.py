@@ -212,10 +212,8 @@ def value_iteration(
     (how, sweeps, lo, hi), the residual bounds being those of the point before V.
     """
     S = V.size
-    old, new = np.empty(S), np.empty(S)
-    for s in range(S):
-        old[s] = V[s]
-    arg = np.empty(S, np.uint64)
+    old, new = V, np.empty(S)
+    arg = np.empty(S, np.uint32)
     how, n = 0, 0
     lo, hi = -np.inf, np.inf
     while n < max_iter:
@@ -227,8 +225,9 @@ def value_iteration(
         how = verdict(old, lo, hi, gamma, tol, noise, rmax)
         if how != 0:
             break
-    for s in range(S):
-        V[s] = old[s]
+    if n % 2 == 1:
+        for s in range(S):
+            V[s] = old[s]
     return how, n, lo, hi
 
 
@@ -266,6 +265,71 @@ def gauss_seidel_iteration(
 
 
 @njit(cache=True)
+def _policy_backup(pdata: Any, pidx: Any, plen: Any, prew: Any, gamma: Any, V: Any, out: Any) -> Any:
+    """out = T^πV for rows of plen[s] entries stored one after another; returns (min, max) of T^πV − V."""
+    one, two = np.uint64(1), np.uint64(2)
+    lo, hi, check = np.inf, -np.inf, 0.0
+    j = np.uint64(0)
+    for s in range(V.size):
+        stop = j + np.uint64(plen[s])
+        a, b = 0.0, 0.0
+        while j + one < stop:
+            a += pdata[j] * V[pidx[j]]
+            b += pdata[j + one] * V[pidx[j + one]]
+            j += two
+        if j < stop:
+            a += pdata[j] * V[pidx[j]]
+            j += one
+        x = prew[s] + gamma * (a + b)
+        d = x - V[s]
+        out[s] = x
+        check += 0.0 * d
+        if d < lo:
+            lo = d
+        if d > hi:
+            hi = d
+    return lo + check, hi + check
+
+
+@njit(cache=True)
+def _policy_gauss_seidel(
+    pdata: Any, pidx: Any, plen: Any, prew: Any, gamma: Any, size: Any, back: Any, V: Any
+) -> Any:
+    """One in-place sweep of T^π, from the last state if `back`; rows as for `_policy_backup`, `size` entries.
+
+    Returns (min, max) of the changes.
+    """
+    one, two = np.uint64(1), np.uint64(2)
+    lo, hi, check = np.inf, -np.inf, 0.0
+    S = V.size
+    at = np.uint64(size if back else 0)
+    for i in range(S):
+        s = S - 1 - i if back else i
+        n = np.uint64(plen[s])
+        if back:
+            at -= n
+        j, stop = at, at + n
+        a, b = 0.0, 0.0
+        while j + one < stop:
+            a += pdata[j] * V[pidx[j]]
+            b += pdata[j + one] * V[pidx[j + one]]
+            j += two
+        if j < stop:
+            a += pdata[j] * V[pidx[j]]
+        if not back:
+            at = stop
+        x = prew[s] + gamma * (a + b)
+        d = x - V[s]
+        V[s] = x
+        check += 0.0 * d
+        if d < lo:
+            lo = d
+        if d > hi:
+            hi = d
+    return lo + check, hi + check
+
+
+@njit(cache=True)
 def modified_policy_iteration(
     data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, V: Any, tol: Any,
     noise: Any, rmax: Any, max_iter: Any, sweeps: Any, spans: Any,
@@ -286,12 +350,8 @@ def modified_policy_iteration(
     (how, steps, lo, hi, evaluation sweeps done).
     """
     S = V.size
-    old, new = np.empty(S), np.empty(S)
-    for s in range(S):
-        old[s] = V[s]
-    arg, last = np.empty(S, np.uint64), np.empty(S, np.uint64)
-    for s in range(S):
-        last[s] = R.size
+    old, new = V, np.empty(S)
+    arg, last = np.empty(S, np.uint32), np.empty(S, np.uint32)
     width = np.uint64(0)
     one = np.uint64(1)
     for s in range(S):
@@ -300,17 +360,11 @@ def modified_policy_iteration(
             longest = max(longest, indptr[k + one] - indptr[k])
             k += one
         width += longest
+        last[s] = 0xFFFFFFFF
     pdata, pidx = np.empty(width), np.empty(width, np.uint32)
-    pptr, prew = np.zeros(S + 1, np.uint64), np.empty(S)
-    rows = np.empty(S + 1, np.uint64)
-    for s in range(S + 1):
-        rows[s] = s
-    orders = np.empty((2, S), np.uint32)
-    for s in range(S):
-        orders[0, s] = S - 1 - s
-        orders[1, s] = s
+    plen, prew = np.empty(S, np.uint32), np.empty(S)
     slow, trial, rate, mark = False, 0, 0.0, 0.0
-    how, n, done = 0, 0, 0
+    how, n, done, flips = 0, 0, 0, 0
     lo, hi = -np.inf, np.inf
     while n < max_iter:
         lo, hi = backup(data, indices, indptr, R, gamma, state_ptr, old, new, arg)
@@ -318,34 +372,36 @@ def modified_policy_iteration(
             spans[n] = hi - lo
         n += 1
         old, new = new, old
+        flips += 1
         how = verdict(old, lo, hi, gamma, tol, noise, rmax)
         if how != 0:
             break
         same, i = True, np.uint64(0)
         for s in range(S):
-            k = arg[s]
-            if k != last[s]:
+            if arg[s] != last[s]:
                 same = False
-                last[s] = k
+                last[s] = arg[s]
+            k = np.uint64(arg[s])
             j, stop = indptr[k], indptr[k + one]
+            plen[s] = stop - j
             while j < stop:
                 pdata[i] = data[j]
                 pidx[i] = indices[j]
                 i += one
                 j += one
-            pptr[s + 1] = i
             prew[s] = R[k]
         goal = 0.1 * (hi - lo)
         limit = sweeps if sweeps > 0 else 1000
         m = 0
         while m < limit:
             if slow and m % 8 != 7:
-                a, b = gauss_seidel(pdata, pidx, pptr, prew, gamma, rows, orders[m % 2], old)
+                a, b = _policy_gauss_seidel(pdata, pidx, plen, prew, gamma, i, m % 2 == 0, old)
                 m += 1
                 a, b = min(a, 0.0), max(b, 0.0)
             else:
-                a, b = chosen_backup(pdata, pidx, pptr, prew, gamma, rows, rows, old, new)
+                a, b = _policy_backup(pdata, pidx, plen, prew, gamma, old, new)
                 old, new = new, old
+                flips += 1
                 m += 1
                 if slow and b - a < 0.2 * max(abs(a), abs(b)):
                     shift = gamma / (1.0 - gamma) * 0.5 * (a + b)
@@ -365,6 +421,7 @@ def modified_policy_iteration(
             elif trial == 1 and slow and m % 8 == 0 and m >= 56:
                 trial, slow = 2, ((b - a) / mark) ** (1.0 / (m - 20)) < rate**1.7
         done += m
-    for s in range(S):
-        V[s] = old[s]
+    if flips % 2 == 1:
+        for s in range(S):
+            V[s] = old[s]
     return how, n, lo, hi, done
