@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = attach(
         "blackwell": "Blackwell",
         "choice": "Portfolio",
         "constrained": "ConstrainedLP ConstrainedSolution",
+        "cross_entropy": "CrossEntropyTD EncodedValue",
         "evaluation": "advantage evaluate",
         "extraction": "awr awr_balls awr_value greedy_in_support",
         "gauss_seidel": "GaussSeidel",

@@ -16,6 +16,8 @@ from .blackwell import Blackwell as Blackwell
 from .choice import Portfolio as Portfolio
 from .constrained import ConstrainedLP as ConstrainedLP
 from .constrained import ConstrainedSolution as ConstrainedSolution
+from .cross_entropy import CrossEntropyTD as CrossEntropyTD
+from .cross_entropy import EncodedValue as EncodedValue
 from .evaluation import advantage as advantage
 from .evaluation import evaluate as evaluate
 from .extraction import awr as awr
