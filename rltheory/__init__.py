@@ -11,7 +11,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "arrays": "exact_array float_array span sup_norm uniform",
         "errors": "",
-        "models": "MDP SSP FiniteHorizonMDP OutcomeMDP Policy from_counts gallery",
+        "models": "MDP SSP FiniteHorizonMDP OutcomeMDP Policy from_counts gallery stock_augmented",
         "models.io": "from_arrays from_drn from_gymnasium from_prism load save",
         "operators": (
             "bellman expectile greedy occupancy q_values reward_vector state_action_occupancy "
@@ -22,7 +22,7 @@ __getattr__, __dir__, __all__ = attach(
             "AnchoredValueIteration AverageReward BackwardInduction Blackwell ImplicitQ LinearProgram "
             "ModifiedPolicyIteration NaturalPolicyGradient PolicyIteration PolicyMirrorDescent SSPSolver "
             "SoftValueIteration ValueIteration advantage average_value diameter evaluate hitting_times "
-            "solve solve_batch"
+            "solve solve_batch starc_distance"
         ),
         "checks": "",
         "reports": "",

@@ -14,6 +14,7 @@ from .models import OutcomeMDP as OutcomeMDP
 from .models import Policy as Policy
 from .models import from_counts as from_counts
 from .models import gallery as gallery
+from .models import stock_augmented as stock_augmented
 from .models.io import from_arrays as from_arrays
 from .models.io import from_drn as from_drn
 from .models.io import from_gymnasium as from_gymnasium
@@ -52,3 +53,4 @@ from .solvers import evaluate as evaluate
 from .solvers import hitting_times as hitting_times
 from .solvers import solve as solve
 from .solvers import solve_batch as solve_batch
+from .solvers import starc_distance as starc_distance

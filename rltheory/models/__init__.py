@@ -7,6 +7,7 @@ from .mdp import MDP
 from .outcomes import OutcomeMDP
 from .policy import Policy
 from .ssp import SSP
+from .stock import StockMDP, stock_augmented
 
 __all__ = [
     "MDP",
@@ -14,8 +15,10 @@ __all__ = [
     "FiniteHorizonMDP",
     "OutcomeMDP",
     "Policy",
+    "StockMDP",
     "from_counts",
     "gallery",
     "mixture_behaviour",
     "sample_counts",
+    "stock_augmented",
 ]
