@@ -41,6 +41,8 @@ class Adapter:
         False if no setting changes the accuracy.
     loosens
         False if it is to be measured as it comes, however accurate that is.
+    compiles
+        True if the first solve of a model may compile code that the tiny model did not need.
     """
 
     name: str = ""
@@ -49,6 +51,7 @@ class Adapter:
     fresh: bool = False
     tunable: bool = True
     loosens: bool = True
+    compiles: bool = False
 
     def prepare(self) -> None:
         """Import what is needed."""

@@ -37,7 +37,11 @@ def parser() -> argparse.ArgumentParser:
         "--solver", action="append", default=[], metavar="GLOB", help="solvers (default rltheory); see list"
     )
     p.add_argument("--peers", action="store_true", help="add all peers; those not installed say so")
-    p.add_argument("--paths", action="store_true", help="add our own solvers one by one")
+    p.add_argument(
+        "--paths",
+        action="store_true",
+        help="add every path solve could have taken, to see what its choice costs",
+    )
     p.add_argument("--budget", type=float, default=20.0, metavar="S", help="CPU seconds a solver has (20)")
     p.add_argument(
         "--patience", type=float, default=100.0, metavar="F", help="end what is F times the best (100)"
@@ -154,5 +158,7 @@ def _text(result: dict[str, Any]) -> str:
     if result["what"] == "families":
         rows = result["rows"]
         parts = [table.summary_table(rows), table.verdict(rows), table.detail_table(rows)]
+        if any(row["solver"].startswith("rltheory:") for row in rows):
+            parts[2:2] = [table.paths_table(rows), table.choice_verdict(rows)]
         return "\n".join([*parts, table.conditions(result), ""])
     return "\n".join([table.plain(result["table"]), table.conditions(result), ""])

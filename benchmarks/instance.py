@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from .reference import Reference
+
 ARRAYS = ("data", "indices", "indptr", "R", "state_ptr", "pair_action", "terminal")
 CHUNK = 1 << 22
 """Non-zeros checked at a time, so that the check needs little memory."""
@@ -35,6 +37,8 @@ class Instance:
         True if the model is meant as a dense array.
     name
         What the tables call it.
+    reference
+        V* to far more digits than are asked for, where it was computed (`reference.py`).
     """
 
     data: Any
@@ -49,6 +53,7 @@ class Instance:
     A: int
     dense: bool
     name: str
+    reference: Reference | None = None
 
     @property
     def N(self) -> int:
@@ -111,7 +116,8 @@ class Instance:
         """What `save` wrote."""
         folder = Path(folder)
         facts = json.loads((folder / "instance.json").read_text(encoding="utf-8"))
-        return cls(**{name: np.load(folder / f"{name}.npy") for name in ARRAYS}, **facts)
+        arrays = {name: np.load(folder / f"{name}.npy") for name in ARRAYS}
+        return cls(**arrays, **facts, reference=Reference.load(folder))
 
     @classmethod
     def of(cls, mdp: Any, name: str) -> Instance:
@@ -133,6 +139,10 @@ class Instance:
         )
 
     # ---- the check -------------------------------------------------------------------------
+    def error(self, V: Any) -> float:
+        """A bound on ‖V − V*‖∞: from the reference if there is one, else from the residual."""
+        return self.certificate(V) if self.reference is None else self.reference.distance(V)
+
     def certificate(self, V: Any) -> float:
         """‖TV − V‖∞/(1 − γ) ≥ ‖V − V*‖∞, in float64; infinite for a wrong shape, NaN or infinity."""
         V = np.asarray(V, dtype=np.float64)

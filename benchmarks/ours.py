@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-import inspect
-from functools import partial
 from typing import Any
 
-from .adapters import Adapter, Answer
+from .adapters import Adapter, Answer, Unsuitable
 from .instance import Instance
 
 PATHS: dict[str, tuple[str, dict[str, Any]]] = {
-    "value-iteration": ("ValueIteration", {}),
-    "gauss-seidel-in-order": ("ValueIteration", {"sweep": "gauss-seidel"}),
-    "gauss-seidel": ("GaussSeidel", {}),
+    "small": ("SmallDense", {}),
     "modified-policy-iteration": ("ModifiedPolicyIteration", {}),
-    "policy-iteration": ("PolicyIteration", {"keep_trace": False}),
-    "linear-program": ("LinearProgram", {}),
+    "krylov": ("InexactPolicyIteration", {}),
+    "krylov-goal-first": ("InexactPolicyIteration", {"reorder": True}),
     "topological": ("Topological", {}),
     "banded": ("BandedPolicyIteration", {}),
-    "inexact-policy-iteration": ("InexactPolicyIteration", {}),
+    "gauss-seidel": ("GaussSeidel", {}),
+    "gauss-seidel-alternating": ("GaussSeidel", {"direction": "alternating"}),
+    "policy-iteration": ("PolicyIteration", {"keep_trace": False}),
+    "value-iteration": ("ValueIteration", {}),
+    "value-iteration-in-place": ("ValueIteration", {"sweep": "gauss-seidel"}),
+    "linear-program": ("LinearProgram", {}),
 }
-"""Solver classes measured one by one; those that do not exist are left out."""
+"""Solver classes measured one by one."""
+DIRECT, LINEAR = 20_000, 1_000_000
+"""States beyond which sparse factorisation, non-zeros beyond which linear programming is not tried."""
 FIXED = 1e-6
-"""The setting at which `solve(mdp)` without a tolerance is run as it is."""
+"""The setting that stands for `solve(mdp)` as it is; another setting ε is `Portfolio(tol=ε/100)`."""
 
 
 class Ours(Adapter):
-    """`rltheory.solve(mdp)`, or with a named solver."""
+    """`rltheory.solve(mdp)`, or with a named solver; setting ε is the relative tolerance ε/100."""
 
-    module, package, fresh = "rltheory", "rltheory", True
+    module, package, fresh, compiles = "rltheory", "rltheory", True, True
 
     def __init__(self, name: str, path: tuple[str, dict[str, Any]] | None = None) -> None:
         self.name, self.path = name, path
@@ -38,16 +41,9 @@ class Ours(Adapter):
         from rltheory import solvers
 
         self.rl, self.solvers = rltheory, solvers
-        self.takes_tol = "tol" in inspect.signature(rltheory.solve).parameters
-        self.loosens = self.loosens and (self.takes_tol or self.path is not None)
-        if self.path is not None:
-            name, options = self.path
-            cls = getattr(solvers, name)
-            takes = inspect.signature(cls).parameters
-            self.tunable = "tol" in takes
-            self.solver = partial(cls, **{k: v for k, v in options.items() if k in takes})
 
     def load(self, x: Instance) -> Any:
+        self._refuse(x)
         if x.dense:
             Q, R = x.dense_arrays()
             return self.rl.MDP(Q, R, x.gamma)
@@ -61,14 +57,17 @@ class Ours(Adapter):
             terminal=x.terminal,
         )
 
+    def _refuse(self, x: Instance) -> None:
+        name = self.path[0] if self.path else ""
+        if name == "PolicyIteration" and x.S > DIRECT:
+            raise Unsuitable(f"direct solves beyond {DIRECT} states")
+        if name == "LinearProgram" and x.nnz > LINEAR:
+            raise Unsuitable(f"a linear program beyond {LINEAR} non-zeros")
+        if name == "SmallDense" and (x.S > 128 or x.N * x.S > 1 << 18):
+            raise Unsuitable("more than 128 states")
+
     def solve(self, model: Any, eps: float) -> Answer:
-        tol = {"tol": eps} if self.tunable else {}
-        if self.path is not None:
-            sol = self.rl.solve(model, self.solver(**tol), throw=False)
-        elif self.takes_tol:
-            sol = self.rl.solve(model, throw=False, **tol)
-        else:
-            sol = self._default(model, eps)
+        sol = self.rl.solve(model, self.solver(eps), throw=False)
         return Answer(
             sol.V,
             {
@@ -82,14 +81,13 @@ class Ours(Adapter):
             },
         )
 
-    def _default(self, model: Any, eps: float) -> Any:
-        """`solve(model)`; its tolerance is fixed, so for other settings the solver it chose is called."""
-        if eps == FIXED:
-            sol = self.rl.solve(model, throw=False)
-            self.chose = sol.solver
-            return sol
-        cls = getattr(self.solvers, self.chose)
-        return self.rl.solve(model, cls(tol=eps * 1e-2), throw=False)
+    def solver(self, eps: float) -> Any:
+        """What `solve` is given: nothing at the default accuracy."""
+        tol = eps * 1e-2
+        if self.path is None:
+            return None if eps == FIXED else self.solvers.Portfolio(tol=tol)
+        name, options = self.path
+        return getattr(self.solvers, name)(tol=tol, **options)
 
     @property
     def version(self) -> str:
@@ -97,15 +95,8 @@ class Ours(Adapter):
 
 
 def adapters() -> list[Adapter]:
-    """`rltheory`, and `rltheory:PATH` for the paths that exist."""
-    found: list[Adapter] = [Ours("rltheory")]
-    try:
-        from rltheory import solvers
-
-        names = set(solvers.__all__)
-    except ImportError:
-        names = set()
-    return found + [Ours(f"rltheory:{k}", v) for k, v in PATHS.items() if v[0] in names]
+    """`rltheory`, and `rltheory:PATH` for every path."""
+    return [Ours("rltheory"), *(Ours(f"rltheory:{k}", v) for k, v in PATHS.items())]
 
 
 def adapter(name: str) -> Adapter:

@@ -38,6 +38,13 @@ def by_instance(rows: Iterable[Row]) -> dict[str, dict[str, Row]]:
     return out
 
 
+def kind(row: Row) -> str:
+    """`ok`, `wrong` (finished, values too far off at every setting), `late`, `refused` or `absent`."""
+    status = row["status"]
+    known = {"ok": "ok", "inaccurate": "wrong", "out of time": "late", "not installed": "absent"}
+    return known.get(status, "refused")
+
+
 def best(found: dict[str, Row], *, ours: bool) -> tuple[str, float] | None:
     """Fastest peer, or fastest of our own named paths, that reached the accuracy."""
     times = {
@@ -66,7 +73,8 @@ def summary(rows: Sequence[Row]) -> list[dict[str, Any]]:
         own, peer, path = found.get(OURS), best(found, ours=False), best(found, ours=True)
         t = time_of(own)
         one = floor(any_row, (own or {}).get("stream"))
-        peers = {k: r for k, r in found.items() if not k.startswith(OURS) and r["status"] != "not installed"}
+        peers = {k: r for k, r in found.items() if not k.startswith(OURS) and kind(r) != "absent"}
+        fates = [kind(r) for r in peers.values()]
         out.append(
             {
                 "instance": name,
@@ -83,7 +91,9 @@ def summary(rows: Sequence[Row]) -> list[dict[str, Any]]:
                 "path_time": path[1] if path else None,
                 "choice": t / path[1] if path and t else None,
                 "backups": t / one if t and one else None,
-                "failed": sorted(k for k, r in peers.items() if r["status"] != "ok"),
+                "load": (own or {}).get("load", {}).get("cpu"),
+                "compile": compiled(own) if own else None,
+                "fates": {k: fates.count(k) for k in ("wrong", "refused", "late")},
                 "peers": len(peers),
             }
         )
@@ -118,7 +128,9 @@ def summary_table(rows: Sequence[Row]) -> str:
                 r["peer"] or ("none" if r["peers"] else "not run"),
                 f"**{gain}**" if lost else gain,
                 f"{r['backups']:.3g}" if r["backups"] else "",
-                f"{len(r['failed'])} of {r['peers']}",
+                seconds(r["load"]),
+                seconds(r["compile"]),
+                " / ".join(str(n) for n in r["fates"].values()) + f" of {r['peers']}",
             ]
         )
     head = [
@@ -131,9 +143,85 @@ def summary_table(rows: Sequence[Row]) -> str:
         "which",
         "ratio",
         "worth backups",
-        "peers failing",
+        "load",
+        "compile",
+        "peers wrong / refused / late",
     ]
-    return _lines(head, body, {1, 2, 3, 5, 7, 8, 9})
+    return _lines(head, body, {1, 2, 3, 5, 7, 8, 9, 10, 11})
+
+
+CHOICE = 1.3
+"""What `solve` may lose against the best path."""
+
+
+def short(solver: str) -> str:
+    """A path's own name."""
+    return solver.partition(":")[2] or solver
+
+
+def paths_table(rows: Sequence[Row]) -> str:
+    """Markdown: what `solve` took, the best of all paths, and what became of the others."""
+    body = []
+    for r, found in zip(summary(rows), by_instance(rows).values(), strict=True):
+        if not any(name.startswith(f"{OURS}:") for name in found):
+            continue
+        others = {k: row for k, row in found.items() if k.startswith(f"{OURS}:")}
+        times = sorted((t, k) for k, row in others.items() if (t := time_of(row)) is not None)
+        lost = {w: [short(k) for k, row in others.items() if kind(row) == w] for w in ("wrong", "late")}
+        body.append(
+            [
+                r["instance"],
+                r["solver"],
+                seconds(r["ours"]) if r["ours"] else f"**{r['status']}**",
+                seconds(r["path_time"]),
+                short(r["path"] or ""),
+                ("**{}**" if r["choice"] > CHOICE else "{}").format(f"{r['choice']:.2f}")
+                if r["choice"]
+                else "",
+                ", ".join(f"{short(k)} {seconds(t)}" for t, k in times[1:4]),
+                ", ".join(lost["wrong"]),
+                ", ".join(lost["late"]),
+            ]
+        )
+    head = ["instance", "chosen", "solve", "best", "path", "solve ÷ best", "next", "inaccurate", "late"]
+    return _lines(head, body, {2, 3, 5})
+
+
+def choice_verdict(rows: Sequence[Row]) -> str:
+    """One sentence: where `solve` is within `CHOICE` of the best path and where not."""
+    found = [r for r in summary(rows) if r["choice"]]
+    worse = [
+        f"{r['instance']} ({r['choice']:.2f}×, {short(r['path'])})" for r in found if r["choice"] > CHOICE
+    ]
+    said = (
+        f"`solve` is within {CHOICE}× of the best path on {len(found) - len(worse)} of {len(found)} instances"
+    )
+    return said + (f"; not on {', '.join(worse)}." if worse else ".")
+
+
+def silent_table(rows: Sequence[Row]) -> str:
+    """Markdown: peers that, asked for the target, returned values further off."""
+    body = []
+    for name in dict.fromkeys(row["solver"] for row in rows):
+        mine = [row for row in rows if row["solver"] == name and row.get("tried")]
+        target = {row["instance"]: row.get("target", 1e-6) for row in mine}
+        off = [row for row in mine if row["tried"][0]["error"] > target[row["instance"]]]
+        if off and not name.startswith(OURS):
+            worst = max(off, key=lambda row: row["tried"][0]["error"])
+            error = worst["tried"][0]["error"]
+            said = f"{error:.1e}" if error < 1e300 else "not finite"
+            body.append([name, f"{len(off)} of {len(mine)}", said, worst["instance"]])
+    return _lines(["solver", "instances", "largest error", "on"], body, {1, 2})
+
+
+def failures(rows: Sequence[Row]) -> str:
+    """Markdown: what the solvers that refused said, each message once."""
+    said: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        if kind(row) == "refused":
+            said.setdefault((row["solver"], row["status"]), []).append(row["instance"])
+    body = [[s, what.replace("|", "/"), ", ".join(where)] for (s, what), where in said.items()]
+    return _lines(["solver", "said", "on"], body, set())
 
 
 def detail_table(rows: Sequence[Row]) -> str:
@@ -207,13 +295,23 @@ def conditions(result: dict[str, Any]) -> str:
     caches = ", ".join(f"{k} {v}" for k, v in m["caches"].items())
     rows = result.get("rows", [])
     versions = {r["solver"].split("-")[0].split(":")[0]: r.get("version") for r in rows if r.get("version")}
+    threads = sorted({r["threads"] for r in rows if r.get("threads")})
+    dates = sorted({r["time"][:10] for r in rows if r.get("time")})
     loads = [r["load_average"] for r in rows if r.get("load_average") is not None]
     stream = next((r["stream"] for r in rows if r.get("stream")), None)
     text = (
         f"{m['cpu']}, {m['cores']} cores ({caches}), {m['memory_gb']} GB, {m['system']}, "
         f"Python {m['python']}, " + ", ".join(f"{k} {v}" for k, v in {**m["versions"], **versions}.items())
     )
-    text += f"; commit {m['commit']}; {m['time']}."
+    commits = list(dict.fromkeys(r["commit"] for r in rows if r.get("commit"))) or [m["commit"]]
+    text += f"; commit{'s' if len(commits) > 1 else ''} {', '.join(commits)}; "
+    text += (" to ".join(dict.fromkeys((dates[0], dates[-1]))) if dates else m["time"]) + "."
+    if threads:
+        text += f" Threads: {', '.join(map(str, threads))}."
+    for what, unit in (("budget", "s of CPU"), ("patience", "× the best time so far")):
+        values = sorted({r[what] for r in rows if r.get(what)})
+        if values:
+            text += f" {what.capitalize()}: {' or '.join(f'{v:g}' for v in values)} {unit}."
     if loads:
         text += f" Load average while measuring: {min(loads):.1f} to {max(loads):.1f}."
     if stream:

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
 RESULTS = ROOT / "benchmarks" / "results"
 PICTURE = ROOT / "docs" / "_static" / "benchmarks.png"
-PARTS = ("families", "paths", "small", "bandwidth", "memory", "cold-start")
+PARTS = ("families", "small", "bandwidth", "memory", "cold-start")
 
 
 def blocks() -> dict[str, str]:
@@ -30,6 +30,10 @@ def blocks() -> dict[str, str]:
             rows = result["rows"]
             found[part] = "\n".join([table.verdict(rows), "", table.summary_table(rows), said, ""])
             found["details"] = table.detail_table(rows)
+            found["silent"] = table.silent_table(rows)
+            found["refusals"] = table.failures(rows)
+            if any(row["solver"].startswith("rltheory:") for row in rows):
+                found["paths"] = "\n".join([table.choice_verdict(rows), "", table.paths_table(rows)])
         else:
             found[part] = "\n".join([table.plain(result["table"]), said, ""])
     return found

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import rltheory as rl
-from benchmarks import counts, meter, runner, table, worker
+from benchmarks import counts, meter, reference, runner, table, worker
 from benchmarks.adapters import Adapter, Answer, Unsuitable, find, registry
 from benchmarks.command import main
 from benchmarks.families import FAMILIES, SIZES, SPECS, select
@@ -69,6 +69,36 @@ def test_the_check_sees_small_errors_and_nonsense(tiny: dict[str, Instance], mon
     assert x.certificate(bad) == x.certificate(V[1:]) == float("inf")
     monkeypatch.setattr("benchmarks.instance.CHUNK", 7)
     assert x.certificate(off) == pytest.approx(1e-6 / (1 - x.gamma), rel=0.1)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_references_hold_the_exact_values_and_see_every_error(family: str, tmp_path: Path) -> None:
+    mdp = TINY[family].make()
+    x = Instance.of(mdp, family)
+    assert x.reference is None
+    reference.build(x, mdp).save(x.save(tmp_path / "here"))
+    x = Instance.load(tmp_path / "here")
+    assert x.reference is not None and x.reference.radius < 1e-9
+    exact = rl.solve(mdp.exact()).V
+    high, low = (rl.exact_array(v) for v in (x.reference.high, x.reference.low))
+    assert max(abs(high + low - exact)) <= x.reference.radius
+    V = np.array([float(v) for v in exact])
+    off = V + 1e-5 * np.sin(np.arange(x.S))
+    truth = float(max(abs(rl.exact_array(off) - exact)))
+    assert truth <= x.error(off) <= truth + 2 * x.reference.radius + 1e-15
+    assert x.error(V[1:]) == x.error(np.full(x.S, np.nan)) == float("inf")
+
+
+def test_a_poor_start_is_improved_and_never_believed(monkeypatch: Any) -> None:
+    mdp = TINY["riverswim"].make()
+    x, exact = Instance.of(mdp, "x"), rl.solve(mdp).V
+    monkeypatch.setattr(reference, "CHUNK", 7)
+    far = reference.reference(x, np.zeros(x.S))
+    assert np.abs(exact).max() <= far.radius < np.inf
+    near = reference.reference(x, exact + 1e-3 * np.sin(np.arange(x.S)), reference.evaluate_rows)
+    assert near.radius < 1e-9 and near.distance(exact) < 1e-8
+    lost = reference.reference(x, exact + 1e-3, lambda *_: np.full(x.S, 1e9))
+    assert lost.radius >= 1e-3
 
 
 # ---- adapters ----------------------------------------------------------------------------
@@ -265,7 +295,8 @@ def test_losses_and_failures_are_in_the_table() -> None:
         made("e", "p", None, "not installed"),
     ]
     a, b, c, d, e = table.summary(rows)
-    assert (a["peer"], a["gain"], a["choice"], a["failed"]) == ("p", 3.0, 2.0, ["q"])
+    assert (a["peer"], a["gain"], a["choice"]) == ("p", 3.0, 2.0)
+    assert a["fates"] == {"wrong": 1, "refused": 0, "late": 0}
     assert a["backups"] == pytest.approx(1.0 / (8000 / 80e9))
     assert (b["gain"], c["gain"], c["peer"], d["ours"]) == (0.25, None, None, None)
     assert e["peers"] == 0
@@ -279,6 +310,40 @@ def test_losses_and_failures_are_in_the_table() -> None:
     assert "No peer reached the accuracy on c." in said
     assert "not certified on d (inaccurate)" in said
     assert table.mean_gain(rows) == pytest.approx((3 * 0.25) ** 0.5)
+
+
+def test_choice_is_compared_with_every_path() -> None:
+    rows = [
+        made("a", "rltheory", 1.0),
+        made("a", "rltheory:best", 0.5),
+        made("a", "rltheory:other", 0.6),
+        made("a", "rltheory:hasty", 0.1, "inaccurate"),
+        made("a", "rltheory:slow", None, "out of time"),
+        made("b", "rltheory", 1.2),
+        made("b", "rltheory:best", 1.0),
+        made("c", "rltheory", 1.0),
+    ]
+    text = table.paths_table(rows)
+    assert "| best | **2.00** | other 600 ms | hasty | slow |" in text.replace("best,", "")
+    assert "1.20" in text and "| c |" not in text
+    assert table.choice_verdict(rows) == (
+        "`solve` is within 1.3× of the best path on 1 of 2 instances; not on a (2.00×, best)."
+    )
+
+
+def test_silent_errors_and_refusals_are_listed() -> None:
+    rows = [
+        {**made("a", "p", 1.0), "tried": [{"error": 3e-2}, {"error": 1e-7}]},
+        {**made("b", "p", 1.0), "tried": [{"error": 1e-7}]},
+        {**made("a", "rltheory", 1.0), "tried": [{"error": 1.0}]},
+        made("a", "q", None, "unsuitable: too | large"),
+        made("b", "q", None, "unsuitable: too | large"),
+        made("b", "r", None, "not installed"),
+    ]
+    assert "| p | 1 of 2 | 3.0e-02 | a |" in table.silent_table(rows)
+    assert "rltheory" not in table.silent_table(rows)
+    assert "| q | unsuitable: too / large | a, b |" in table.failures(rows)
+    assert [table.kind(r) for r in rows] == ["ok", "ok", "ok", "refused", "refused", "absent"]
 
 
 def test_numbers_are_readable() -> None:
@@ -320,7 +385,7 @@ def test_small_and_bandwidth_rows_have_numbers(monkeypatch: Any) -> None:
     (row,) = small.horizon(1, B=2, H=3) if small._named(small.HORIZON) else small.horizon(1, H=3)
     assert row["µs each"] > 0
     found = bandwidth.measure(args)["table"]
-    assert {r["kernel"] for r in found} >= {"backup", "gauss_seidel", "enclose_backup"}
+    assert {r["kernel"] for r in found} >= {"backup", "gauss_seidel", "certificate"}
     assert all(np.isfinite(r["%"]) and r["%"] > 0 for r in found)
 
 
