@@ -1,31 +1,50 @@
 """Maps on value vectors and policies: T, T^π, greedy choice, P_π, occupancies."""
 
 from .bellman import bellman, greedy, q_values
+from .canonical import canonicalise, minimal_representative
 from .encoded import HLGauss, OneHot, TwoHot, encoded_bellman, policy_chain
 from .encodings import c51, hl_gauss, one_hot, readout, two_hot
 from .expectile import expectile, implicit_bellman, one_level_bellman
 from .occupancy import occupancy, state_action_occupancy
 from .policy import reward_vector, transition_matrix
+from .shaping import (
+    RewardDecomposition,
+    explain_reward,
+    mean_reward,
+    potential_shaping,
+    project_redistribution,
+    trivial_basis,
+    trivial_dimension,
+)
 
 __all__ = [
     "HLGauss",
     "OneHot",
+    "RewardDecomposition",
     "TwoHot",
     "bellman",
     "c51",
+    "canonicalise",
     "encoded_bellman",
     "expectile",
+    "explain_reward",
     "greedy",
     "hl_gauss",
     "implicit_bellman",
+    "mean_reward",
+    "minimal_representative",
     "occupancy",
     "one_hot",
     "one_level_bellman",
     "policy_chain",
+    "potential_shaping",
+    "project_redistribution",
     "q_values",
     "readout",
     "reward_vector",
     "state_action_occupancy",
     "transition_matrix",
+    "trivial_basis",
+    "trivial_dimension",
     "two_hot",
 ]

@@ -29,8 +29,13 @@ __getattr__, __dir__, __all__ = attach(
         "portfolio": "solve",
         "probe": "Components Probe",
         "regularised": "SoftPolicyIteration SoftValueIteration soft_bellman soft_evaluate soft_policy",
+        "reward_regret": (
+            "PolicyOrder WorstCaseRegret optimal_regret reward_extremes reward_range same_policy_order "
+            "worst_case_regret"
+        ),
         "small": "SmallDense",
         "ssp": "SSPSolver all_proper evaluate_ssp expected_steps is_proper",
+        "starc": "dard_distance epic_distance reachable_states reward_norm starc_distance",
         "topological": "Topological",
         "value_iteration": "ValueIteration",
         "variance": "horizon_variance return_variance",
