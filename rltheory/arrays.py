@@ -7,7 +7,7 @@ Every array is either *float* (dtype float64) or *exact* (dtype object, entries
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any, TypeAlias
 
@@ -79,6 +79,18 @@ def float_array(x: Entries) -> NDArray[np.float64]:
     return np.asarray(x).astype(np.float64)
 
 
+def owned(x: Entries, dtype: Any = None) -> NDArray[Any]:
+    """`x` itself if it is read-only, holds its own memory and has that type; else a contiguous copy."""
+    if isinstance(x, np.ndarray) and x.base is None and x.flags.c_contiguous and not x.flags.writeable:
+        return x if dtype is None or x.dtype == dtype else x.astype(dtype)
+    return np.array(x, dtype=dtype, order="C")
+
+
+def chunks(n: int, size: int = 1 << 16) -> Iterator[tuple[int, int]]:
+    """(start, end) of the pieces of 0..n−1: what is checked piece by piece needs no copy of the whole."""
+    return ((lo, min(lo + size, n)) for lo in range(0, n, size))
+
+
 def frozen(x: NDArray[Any]) -> NDArray[Any]:
     """`x` made read-only (in place) and returned."""
     x.flags.writeable = False
@@ -87,8 +99,10 @@ def frozen(x: NDArray[Any]) -> NDArray[Any]:
 
 def sup_norm(x: Entries) -> Any:
     """‖x‖ = max |x_i|, in the number system of `x`; 0 for an empty array."""
-    arr = np.abs(np.asarray(x))
-    return arr.max() if arr.size else 0
+    arr = np.asarray(x)
+    if arr.size == 0:
+        return 0
+    return abs(max(arr.max(), -arr.min())) if arr.dtype == np.float64 else np.abs(arr).max()
 
 
 def span(x: Entries) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import BoolVec, IntVec, PairVec, is_sparse
+from ..arrays import BoolVec, IntVec, PairVec, chunks, is_sparse, owned
 from ..errors import InvalidModel
 
 
@@ -27,12 +27,12 @@ def close_terminal(rows: NDArray[Any], pair_state: IntVec, term: BoolVec, exact:
             )
 
 
-def as_csr(P: Any, S: int | None) -> tuple[NDArray[Any], NDArray[np.int32], IntVec, int]:
+def as_csr(P: Any, S: int | None) -> tuple[NDArray[Any], NDArray[Any], IntVec, int]:
     """(data, indices, indptr, S) of a sparse matrix, a CSR triple or a full array."""
     if isinstance(P, tuple):
         if S is None:
             raise InvalidModel("from_pairs: S is missing; (data, indices, indptr) need S=...")
-        data, indices, indptr = (np.array(x) for x in P)
+        data, indices, indptr = P
     elif is_sparse(P):
         import scipy.sparse as sp
 
@@ -46,7 +46,15 @@ def as_csr(P: Any, S: int | None) -> tuple[NDArray[Any], NDArray[np.int32], IntV
         nz = full != 0
         data, indices, S = full[nz], np.nonzero(nz)[1], int(full.shape[1])
         indptr = np.concatenate([[0], np.cumsum(nz.sum(axis=1))])
-    return np.array(data), np.array(indices, dtype=np.int32), np.array(indptr, dtype=np.int64), S
+    return owned(data), _narrow(indices, S), owned(indptr, np.int64), S
+
+
+def _narrow(indices: Any, S: int) -> NDArray[Any]:
+    """Column numbers as int32; as they are where one is outside 0..S−1, for `check_pairs` to name it."""
+    wide = np.asarray(indices)
+    if wide.size and wide.dtype.itemsize > 4 and (wide.min() < 0 or wide.max() >= S):
+        return wide
+    return owned(indices, np.int32)
 
 
 def transition_rewards(R: Any, indices: NDArray[Any], indptr: IntVec, S: int) -> NDArray[Any] | None:
@@ -72,9 +80,17 @@ def transition_rewards(R: Any, indices: NDArray[Any], indptr: IntVec, S: int) ->
 
 def expectation(data: PairVec, rewards: PairVec, indptr: IntVec) -> PairVec:
     """(N,) Σ_j data[j]·rewards[j] over the entries of each row."""
-    owner = np.repeat(np.arange(indptr.size - 1), np.diff(indptr))
     if data.dtype != object:
-        return np.bincount(owner, weights=data * rewards, minlength=indptr.size - 1)
+        out: PairVec = np.zeros(indptr.size - 1)
+        for lo, hi in chunks(indptr.size - 1):
+            part, first, last = (
+                np.repeat(np.arange(hi - lo), np.diff(indptr[lo : hi + 1])),
+                indptr[lo],
+                indptr[hi],
+            )
+            out[lo:hi] = np.bincount(part, weights=data[first:last] * rewards[first:last], minlength=hi - lo)
+        return out
+    owner = np.repeat(np.arange(indptr.size - 1), np.diff(indptr))
     out = np.array([Fraction(0)] * (indptr.size - 1), dtype=object)
     np.add.at(out, owner, data * rewards)
     return out
@@ -92,8 +108,15 @@ def insert_terminal_loops(
     exact: bool,
 ) -> tuple[Any, ...]:
     """Give each terminal state without pairs one absorbing pair of action id 0 and reward 0."""
-    missing = np.setdiff1d(np.flatnonzero(term), ps)
-    if missing.size == 0 or indptr.size != ps.size + 1:
+    if (
+        not term.any()
+        or indptr.size != ps.size + 1
+        or ps.min(initial=0) < 0
+        or ps.max(initial=0) >= term.size
+    ):
+        return data, indices, indptr, R, entries, ps, pa
+    missing = np.flatnonzero(term & (np.bincount(ps, minlength=term.size) == 0))
+    if missing.size == 0:
         return data, indices, indptr, R, entries, ps, pa
     at = np.searchsorted(ps, missing)
     one, zero = (Fraction(1), Fraction(0)) if exact else (1.0, 0.0)

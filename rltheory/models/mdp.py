@@ -35,6 +35,7 @@ from ..arrays import (
     exact_array,
     float_array,
     frozen,
+    owned,
     to_fraction,
 )
 from ..errors import InvalidModel
@@ -97,8 +98,6 @@ class MDP:
     gamma: Any
     layout: Layout
     state_ptr: IntVec
-    pair_state: IntVec
-    pair_action: IntVec
     R_pairs: PairVec
     mu: StateVec
     terminal: BoolVec
@@ -117,7 +116,7 @@ class MDP:
         states: Sequence[str] | None = None,
         actions: Sequence[str] | None = None,
     ) -> None:
-        P, R = np.array(P), np.array(R)
+        P, R = owned(P) if terminal is None else np.array(P), owned(R)
         if P.ndim != 3 or P.shape[0] != P.shape[2] or 0 in P.shape:
             raise InvalidModel(
                 f"P: shape={P.shape}, must be (S, A, S) with S, A ≥ 1; "
@@ -125,8 +124,8 @@ class MDP:
             )
         S, A = P.shape[:2]
         exact = number_system(P, R)
-        P = exact_array(P) if exact else float_array(P)
-        R = exact_array(R) if exact else float_array(R)
+        P = exact_array(P) if exact else np.asarray(P, dtype=np.float64)
+        R = exact_array(R) if exact else np.asarray(R, dtype=np.float64)
         term = check_terminal(terminal, S)
         rows = P.reshape(S * A, S)
         pair_state = np.repeat(np.arange(S), A)
@@ -141,7 +140,7 @@ class MDP:
             S,
             A,
             np.arange(S + 1) * A,
-            np.tile(np.arange(A), S),
+            None,
             frozen(np.ascontiguousarray(mean).reshape(-1)),
             check_gamma(gamma, exact),
             check_law(mu, S, exact),
@@ -194,26 +193,28 @@ class MDP:
         """
         data, indices, indptr, S = as_csr(P, S)
         entries = transition_rewards(R, indices, indptr, S)
-        rewards = np.array(R) if entries is None else entries
+        rewards = owned(R) if entries is None else entries
         exact = number_system(data, rewards)
-        data = exact_array(data) if exact else float_array(data)
-        rewards = exact_array(rewards) if exact else float_array(rewards)
+        data = exact_array(data) if exact else np.asarray(data, dtype=np.float64)
+        rewards = exact_array(rewards) if exact else np.asarray(rewards, dtype=np.float64)
         if entries is not None:
             entries, rewards = rewards, expectation(data, rewards, indptr)
         term = check_terminal(terminal, S)
-        ps, pa = np.array(pair_state, dtype=np.int64), np.array(pair_action, dtype=np.int64)
+        ps, pa = owned(pair_state, np.int64), owned(pair_action, np.int64)
         data, indices, indptr, rewards, entries, ps, pa = insert_terminal_loops(
             data, indices, indptr, rewards, entries, ps, pa, term, exact
         )
         check_pairs(ps, pa, rewards, indptr, indices, S, exact)
         check_rows((data, indices, indptr), ps, pa, exact)
         ptr = np.searchsorted(ps, np.arange(S + 1)).astype(np.int64)
+        check_terminal(term, S, rows=(data, indices, indptr), ps=ps, pa=pa)
+        A = int(pa.max()) + 1
         self = object.__new__(cls)
         self._fill(
             S,
-            int(pa.max()) + 1,
+            A,
             ptr,
-            pa,
+            None if pa.size == S * A else pa,
             frozen(rewards),
             check_gamma(gamma, exact),
             check_law(mu, S, exact),
@@ -221,7 +222,6 @@ class MDP:
             states,
             actions,
         )
-        check_terminal(term, S, rows=(data, indices, indptr), ps=ps, pa=pa)
         csr = (frozen(data), frozen(indices), frozen(indptr))
         self._set(layout="csr", _rows=None, _csr=csr, R_next=None, _entries=entries)
         return self
@@ -231,7 +231,7 @@ class MDP:
         S: int,
         A: int,
         state_ptr: IntVec,
-        pair_action: IntVec,
+        pair_action: IntVec | None,
         R_pairs: PairVec,
         gamma: Real,
         mu: StateVec,
@@ -248,8 +248,9 @@ class MDP:
             if pay.any():
                 k = int(np.argmax(pay))
                 s = int(np.searchsorted(ptr, k, side="right") - 1)
+                a = k - ptr[s] if pair_action is None else pair_action[k]
                 raise InvalidModel(
-                    f"R: terminal state {s} pays R[{s}, {pair_action[k]}]={R_pairs[k]}, must be 0; "
+                    f"R: terminal state {s} pays R[{s}, {a}]={R_pairs[k]}, must be 0; "
                     "put the reward on the transition into it"
                 )
         self._set(
@@ -258,8 +259,7 @@ class MDP:
             N=int(ptr[-1]),
             gamma=gamma,
             state_ptr=ptr,
-            pair_state=frozen(np.repeat(np.arange(S), np.diff(ptr))),
-            pair_action=frozen(np.asarray(pair_action, dtype=np.int64)),
+            _actions=None if pair_action is None else frozen(np.asarray(pair_action, dtype=np.int64)),
             R_pairs=R_pairs,
             mu=mu,
             terminal=frozen(terminal),
@@ -310,6 +310,21 @@ class MDP:
     _rows: Any
     _csr: Any
     _entries: Any
+    _actions: IntVec | None
+
+    @cached_property
+    def pair_state(self) -> IntVec:
+        """(N,) state of each pair."""
+        return frozen(np.repeat(np.arange(self.S), np.diff(self.state_ptr)))
+
+    @cached_property
+    def pair_action(self) -> IntVec:
+        """(N,) action id of each pair."""
+        return frozen(np.tile(np.arange(self.A), self.S)) if self._actions is None else self._actions
+
+    def chosen_actions(self, rows: IntVec) -> IntVec:
+        """Action ids of the pairs `rows`: those of `pair_action`, without making it."""
+        return rows % self.A if self._actions is None else self._actions[rows]
 
     @cached_property
     def R_entries(self) -> PairVec | None:
@@ -391,8 +406,13 @@ class MDP:
 
     @property
     def nbytes(self) -> int:
-        """Bytes held by the transition and reward arrays (8 an entry for rationals' references)."""
+        """Bytes of the arrays that define the model (8 an entry for rationals' references).
+
+        States and action ids of the pairs are made when asked for and do not count, except action ids
+        of action sets that differ by state.
+        """
         parts = [self._rows] if self._rows is not None else list(self._csr)
+        parts += [] if self._actions is None else [self._actions]
         return int(sum(x.nbytes for x in parts) + self.R_pairs.nbytes + self.state_ptr.nbytes)
 
     # ---- copies --------------------------------------------------------------------------
@@ -465,8 +485,7 @@ class MDP:
             N=int(rows.size),
             layout="csr",
             state_ptr=frozen(ptr),
-            pair_state=frozen(self.pair_state[rows]),
-            pair_action=frozen(self.pair_action[rows]),
+            _actions=frozen(self.pair_action[rows]),
             R_pairs=frozen(self.R_pairs[rows]),
             R_next=None,
             _entries=None if self.R_entries is None else frozen(self.R_entries[at]),
@@ -528,4 +547,15 @@ class MDP:
         return "<table>" + "".join(f"<tr><th>{k}</th><td>{v}</td></tr>" for k, v in rows) + "</table>"
 
 
-_CACHED = {"R_entries", "csr", "P_pairs", "allowed", "P", "R", "content_hash", "rational"}
+_CACHED = {
+    "pair_state",
+    "pair_action",
+    "R_entries",
+    "csr",
+    "P_pairs",
+    "allowed",
+    "P",
+    "R",
+    "content_hash",
+    "rational",
+}

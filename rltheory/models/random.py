@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import FloatVec, Real, exact_array
+from ..arrays import FloatVec, Real, chunks, exact_array, frozen
 from ..errors import InvalidArgument
 from ._build import check_size, is_rational
 from .mdp import MDP
@@ -170,16 +171,20 @@ def random_garnet(
         )
     rng = np.random.default_rng(seed)
     N = S * A
-    cols = distinct_rows(rng, N, branching, pool)
+    cols: NDArray[Any] = distinct_rows(rng, N, branching, pool)
     if window is not None:
         cols = (cols + np.repeat(np.arange(S), A)[:, None] - window) % S
         cols.sort(axis=1)
+    cols = frozen(cols.reshape(-1).astype(np.int32))
+    data, ends = np.empty(N * branching), np.arange(N + 1)
+    dirichlet_rows(rng, N, branching, data.reshape(N, branching))
+    ends *= branching
     return MDP.from_pairs(
-        (dirichlet_rows(rng, N, branching).reshape(-1), cols.reshape(-1), np.arange(N + 1) * branching),
-        rng.random(N),
+        (frozen(data), cols, frozen(ends)),
+        frozen(rng.random(N)),
         gamma,
-        pair_state=np.repeat(np.arange(S), A),
-        pair_action=np.tile(np.arange(A), S),
+        pair_state=frozen(np.repeat(np.arange(S), A)),
+        pair_action=frozen(np.tile(np.arange(A), S)),
         S=S,
     )
 
@@ -255,10 +260,18 @@ def distinct_rows(rng: np.random.Generator, N: int, b: int, pool: int) -> NDArra
     """(N, b) rows of b distinct integers of 0..pool−1, each row a uniform subset, ascending."""
     if b * b > pool:
         return _subset_by_keys(rng, N, b, pool)
-    rows = np.sort(rng.integers(0, pool, size=(N, b)), axis=1)
-    while (bad := np.flatnonzero((np.diff(rows, axis=1) == 0).any(axis=1))).size:
+    rows = rng.integers(0, pool, size=(N, b))
+    rows.sort(axis=1)
+    bad = np.flatnonzero(np.concatenate([_repeats(rows[lo:hi]) for lo, hi in chunks(N)]))
+    while bad.size:
         rows[bad] = np.sort(rng.integers(0, pool, size=(bad.size, b)), axis=1)
+        bad = bad[_repeats(rows[bad])]
     return rows
+
+
+def _repeats(rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Rows, ascending, that hold an integer twice."""
+    return np.asarray((rows[:, 1:] == rows[:, :-1]).any(axis=1))
 
 
 def _subset_by_keys(rng: np.random.Generator, N: int, b: int, pool: int) -> NDArray[np.int64]:
@@ -270,8 +283,9 @@ def _subset_by_keys(rng: np.random.Generator, N: int, b: int, pool: int) -> NDAr
     return rows
 
 
-def dirichlet_rows(rng: np.random.Generator, N: int, b: int) -> FloatVec:
-    """(N, b) rows uniform on the simplex; each sums to one up to a few ulp."""
-    weights = rng.standard_exponential(size=(N, b)) + 1e-300
+def dirichlet_rows(rng: np.random.Generator, N: int, b: int, out: FloatVec | None = None) -> FloatVec:
+    """(N, b) rows uniform on the simplex, into `out` if given; each sums to one up to a few ulp."""
+    weights = rng.standard_exponential(size=(N, b), out=out)
+    weights += 1e-300
     weights /= weights.sum(axis=1, keepdims=True)
     return weights

@@ -9,7 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import BoolVec, IntVec, Real, StateVec, exact_array, float_array, frozen, to_fraction, uniform
+from ..arrays import (
+    BoolVec,
+    IntVec,
+    Real,
+    StateVec,
+    chunks,
+    exact_array,
+    frozen,
+    owned,
+    to_fraction,
+    uniform,
+)
 from ..errors import InvalidModel
 
 ROW_TOL = 1e-12
@@ -54,8 +65,8 @@ def check_gamma(gamma: Real, exact: bool) -> Real:
 def check_law(mu: Any, S: int, exact: bool) -> StateVec:
     """(S,) start law, uniform when None."""
     if mu is None:
-        return frozen(uniform(S, exact=exact))
-    arr = exact_array(mu) if exact else float_array(mu)
+        return frozen(uniform(S, exact=exact)) if exact else _constant(1.0 / S, S)
+    arr = exact_array(mu) if exact else owned(mu, np.float64)
     if arr.shape != (S,):
         raise InvalidModel(f"mu: shape={arr.shape}, must be ({S},)")
     if not exact and not np.isfinite(arr).all():
@@ -66,7 +77,12 @@ def check_law(mu: Any, S: int, exact: bool) -> StateVec:
         raise InvalidModel(f"mu: mu[{s}]={arr[s]}, must be ≥ 0")
     if abs(arr.sum() - 1) > (0 if exact else ROW_TOL):
         raise InvalidModel(f"mu: sums to {arr.sum()}, must be 1; divide it by its sum")
-    return frozen(arr)
+    return frozen(arr) if exact or arr.min() != arr.max() else _constant(float(arr[0]), S)
+
+
+def _constant(x: float, S: int) -> StateVec:
+    """(S,) read-only vector of one number, which it stores once."""
+    return np.broadcast_to(np.float64(x), (S,))
 
 
 def check_rewards(R: NDArray[Any], S: int, A: int, exact: bool) -> None:
@@ -112,6 +128,8 @@ def check_terminal(
 
 def check_rows(rows: Any, ps: IntVec, pa: IntVec, exact: bool) -> None:
     """Transition rows (dense (N, S), or CSR triple) are finite, ≥ 0 and sum to one."""
+    if not exact and _plausible(rows):
+        return
     if isinstance(rows, tuple):
         flat, indices, indptr = rows
         owner = np.repeat(np.arange(ps.size), np.diff(indptr))
@@ -140,6 +158,29 @@ def check_rows(rows: Any, ps: IntVec, pa: IntVec, exact: bool) -> None:
         )
 
 
+def _plausible(rows: Any) -> bool:
+    """True when all entries of float rows are ≥ 0 and all sums within the tolerance, piece by piece.
+
+    A NaN or infinite entry leaves no sum within it.
+    """
+    good = True
+    if not isinstance(rows, tuple):
+        width = rows.shape[1]
+        for lo, hi in chunks(rows.shape[0], max(1, (1 << 18) // width)):
+            sums = rows[lo:hi].sum(axis=1)
+            good = good and rows[lo:hi].min() >= 0 and bool((np.abs(sums - 1) <= ROW_TOL).all())
+        return bool(good)
+    data, _, indptr = rows
+    for lo, hi in chunks(indptr.size - 1):
+        first, last = indptr[lo], indptr[hi]
+        starts = indptr[lo:hi] - first
+        if last == first or (np.diff(indptr[lo : hi + 1]) == 0).any():
+            return False
+        sums = np.add.reduceat(data[first:last], starts)
+        good = good and data[first:last].min() >= 0 and bool((np.abs(sums - 1) <= ROW_TOL).all())
+    return bool(good)
+
+
 def check_pairs(
     ps: IntVec, pa: IntVec, R: NDArray[Any], indptr: IntVec, indices: Any, S: int, exact: bool
 ) -> None:
@@ -150,7 +191,7 @@ def check_pairs(
             f"from_pairs: pair_state {ps.shape}, pair_action {pa.shape}, R {R.shape}, indptr {indptr.shape}; "
             "need N ≥ 1 states, actions and rewards and N + 1 row pointers"
         )
-    if indptr[0] != 0 or indptr[-1] != indices.size or (np.diff(indptr) < 0).any():
+    if indptr[0] != 0 or indptr[-1] != indices.size or not _ascends(indptr):
         raise InvalidModel(
             "from_pairs: indptr must start at 0, never decrease and end at the number of entries"
         )
@@ -163,14 +204,17 @@ def check_pairs(
     if ps.min() < 0 or ps.max() >= S or pa.min() < 0:
         k = int(np.argmax((ps < 0) | (ps >= S) | (pa < 0)))
         raise InvalidModel(f"from_pairs: pair {k} is (s={ps[k]}, a={pa[k]}), need 0 ≤ s < {S} and a ≥ 0")
-    order = (np.diff(ps) < 0) | ((np.diff(ps) == 0) & (np.diff(pa) <= 0))
-    if order.any():
-        k = int(np.argmax(order))
+    for lo, hi in chunks(N - 1):
+        s, a = np.diff(ps[lo : hi + 1]), np.diff(pa[lo : hi + 1])
+        order = (s < 0) | ((s == 0) & (a <= 0))
+        if not order.any():
+            continue
+        k = lo + int(np.argmax(order))
         raise InvalidModel(
             f"from_pairs: pair {k + 1} (s={ps[k + 1]}, a={pa[k + 1]}) follows (s={ps[k]}, a={pa[k]}); "
             "pairs must be sorted by state, then action, without repeats"
         )
-    missing = np.setdiff1d(np.arange(S), ps)
+    missing = np.flatnonzero(np.bincount(ps, minlength=S) == 0)
     if missing.size:
         raise InvalidModel(
             f"from_pairs: state {missing[0]} has no action; give it one, or list it in terminal="
@@ -178,3 +222,8 @@ def check_pairs(
     if not exact and not np.isfinite(R).all():
         k = int(np.argmax(~np.isfinite(R)))
         raise InvalidModel(f"R: R[{ps[k]}, {pa[k]}]={R[k]}, rewards must be finite")
+
+
+def _ascends(x: IntVec) -> bool:
+    """True when no entry is below the one before it."""
+    return all(bool((x[lo + 1 : hi + 1] >= x[lo:hi]).all()) for lo, hi in chunks(x.size - 1))

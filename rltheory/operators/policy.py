@@ -112,7 +112,7 @@ def pair_entries(mdp: MDP, pi: Policy) -> list[list[tuple[int, fmpq]]]:
 
 def rows_policy(mdp: MDP, rows: ArrayLike) -> Policy:
     """Deterministic policy that uses pair `rows[s]` in state s."""
-    return Policy(mdp.pair_action[np.asarray(rows, dtype=np.int64)], A=mdp.A)
+    return Policy(mdp.chosen_actions(np.asarray(rows, dtype=np.int64)), A=mdp.A)
 
 
 @overload

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from ...arrays import frozen, owned
 from ...errors import InvalidArgument, InvalidFile, InvalidModel
 from ..finite_horizon import FiniteHorizonMDP
 from ..mdp import MDP
@@ -29,6 +30,8 @@ from ._text import atomic, parse_number, spell
 VERSION = 1
 MAX_BYTES = 1 << 34
 """Largest total size read, uncompressed."""
+PIECE = 1 << 20
+"""Bytes read at a time."""
 
 Model = MDP | SSP | FiniteHorizonMDP
 
@@ -189,14 +192,20 @@ def _read(where: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArr
                 f"{where}: member {name} declares shape {shape} ({size} bytes) in {info.file_size} bytes; "
                 "it is truncated or forged"
             )
-        return np.frombuffer(_exactly(where, name, member, size), dtype=dtype).reshape(shape)
+        out = np.empty(shape, dtype=dtype)
+        _fill(where, name, member, out)
+        return frozen(out)
 
 
-def _exactly(where: Path, name: str, member: IO[bytes], size: int) -> bytes:
-    raw = member.read(size)
-    if len(raw) != size:
-        raise InvalidFile(f"{where}: member {name} ends after {len(raw)} of {size} bytes; it is truncated")
-    return raw
+def _fill(where: Path, name: str, member: IO[bytes], out: NDArray[Any]) -> None:
+    """Stream the bytes of a member into their array: nothing is held twice."""
+    raw, at = out.reshape(-1).view(np.uint8), 0
+    while at < raw.size:
+        piece = member.read(min(PIECE, raw.size - at))
+        if not piece:
+            raise InvalidFile(f"{where}: member {name} ends after {at} of {raw.size} bytes; it is truncated")
+        raw[at : at + len(piece)] = np.frombuffer(piece, dtype=np.uint8)
+        at += len(piece)
 
 
 class _File:
@@ -220,7 +229,12 @@ class _File:
         x = self.get(name)
         if x.dtype.kind not in "iu":
             raise InvalidFile(f"{self.where}: member {name!r} has dtype {x.dtype}, expected integers")
-        return x.astype(np.int64)
+        return owned(x, np.int64)
+
+    def columns(self, name: str) -> NDArray[Any]:
+        """Integers in the type they were written in, 32 bits if by `save`."""
+        x = self.get(name)
+        return x if x.dtype == np.int32 else self.integers(name)
 
     def strings(self, name: str) -> list[str]:
         raw = self.get(name)
@@ -246,7 +260,7 @@ class _File:
     def numbers(self, name: str, exact: bool) -> NDArray[Any]:
         x = self.get(name)
         if not exact:
-            return x.astype(np.float64)
+            return owned(x, np.float64)
         out = []
         for text in self.strings(name):
             value = parse_number(text, exact=True)
@@ -268,8 +282,10 @@ def _stage(file: _File, at: str) -> MDP:
     R, mu, gamma = file.numbers(at + "R", exact), file.numbers(at + "mu", exact), file.scalar(at + "gamma")
     given = "R_next" if dense else "R_entries"
     R_next = file.numbers(at + given, exact) if at + given in file.members else None
-    counts = np.full(N, S) if dense else np.diff(file.integers(at + "indptr"))
-    lifted = exact and not (_sums_to_one(rows, counts) and sum(mu) == 1)
+    lifted = False
+    if exact:
+        counts = np.full(N, S) if dense else np.diff(file.integers(at + "indptr"))
+        lifted = not (_sums_to_one(rows, counts) and sum(mu) == 1)
     if lifted:  # a float model made exact: its laws sum to one up to rounding only
         rows, mean, law = rows.astype(np.float64), R.astype(np.float64), mu.astype(np.float64)
         mdp = _mdp(file, at, rows, mean, law, 0.0, None if R_next is None else R_next.astype(np.float64))
@@ -292,7 +308,7 @@ def _mdp(file: _File, at: str, rows: Any, R: Any, mu: Any, gamma: Any, R_next: A
     if at + "P" in file.members:
         reward = R.reshape(S, A) if R_next is None else R_next.reshape(S, A, S)
         return MDP(rows.reshape(S, A, S), reward, gamma, mu=mu, terminal=terminal, **labels)
-    indices, indptr = file.integers(at + "indices"), file.integers(at + "indptr")
+    indices, indptr = file.columns(at + "indices"), file.integers(at + "indptr")
     return MDP.from_pairs(
         (rows, indices, indptr),
         R if R_next is None else _table(file, R_next, indices, indptr, S),
