@@ -1,0 +1,422 @@
+"""The stock, one step of the distributional Bellman operator, contraction and monotonicity.
+
+c' = (c + r)/γ keeps γ^t(c_t + G_t) equal to c₀ + G_0 along every path; T_π η is the law of R + γG';
+Fη(s, c) = K(law(c + G)), G ~ η(s, c).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import rltheory as rl
+from rltheory.checks import CERTIFIED, Assumption, Claim, Eq, Leq, Mutant, Tight, run_module
+from rltheory.kernels import ball
+from rltheory.models.stock import StockMDP
+
+from .definitions import (
+    FACTOR,
+    HALF,
+    ONE,
+    UTILITIES,
+    ZERO,
+    F,
+    Law,
+    Pairs,
+    cdf,
+    cramer,
+    cvar,
+    expect,
+    library,
+    log_periodic,
+    mean,
+    mix,
+    push,
+    quantile,
+    w1,
+    w2_squared,
+    w_inf,
+)
+from .setting import PAPER, Model, Reader, chain, decoded, family, model, precise
+
+Rule = Callable[[Any, Any, Any], Any]
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Let M be a model, c0 a stock and H a length; s_0 = 0."""
+
+    M: Model
+    c0: Fraction
+    H: int
+
+    def walks(
+        self, s: int, c: Fraction, left: int, rule: Rule | None
+    ) -> Iterator[tuple[tuple[Fraction, ...], tuple[Fraction, ...]]]:
+        """(rewards, stocks) of every path of `left` steps; the library moves the stock, or `rule` does."""
+        if left == 0:
+            yield (), (c,)
+            return
+        for a, outcomes in enumerate(self.M.outcomes[s]):
+            for (_, t, r), (_, _, moved) in zip(outcomes, self.stocks.step(s, c, a), strict=True):
+                ahead = moved if rule is None else rule(c, r, self.M.gamma)
+                for rewards, stocks in self.walks(t, ahead, left - 1, rule):
+                    yield (r, *rewards), (c, *stocks)
+
+    @cached_property
+    def stocks(self) -> StockMDP:
+        """The library's stock-augmented model."""
+        return StockMDP(self.M.library, self.H)
+
+    def collected(self) -> list[Fraction]:
+        """c₀ + Σ_{i<t} γ^i r_{i+1} for every path and t, then c₀ + G_0 as often."""
+        g, out, totals = self.M.gamma, [], []
+        for path, _ in sorted(set(self.walks(0, self.c0, self.H, None))):
+            for t in range(self.H + 1):
+                out.append(self.c0 + sum((g**i * path[i] for i in range(t)), ZERO))
+                totals.append(self.c0 + sum((g**i * r for i, r in enumerate(path)), ZERO))
+        return out + totals
+
+    def carried(self, rule: Rule | None = None) -> list[Fraction]:
+        """γ^t c_t, then γ^t(c_t + G_t)."""
+        g, out, totals = self.M.gamma, [], []
+        for path, stocks in sorted(set(self.walks(0, self.c0, self.H, rule))):
+            for t, c in enumerate(stocks):
+                rest = sum((g**i * r for i, r in enumerate(path[t:])), ZERO)
+                out.append(g**t * c)
+                totals.append(g**t * (c + rest))
+        return out + totals
+
+
+def paths(read: Reader) -> Paths:
+    """Random models, stocks and lengths up to 3."""
+    M = model(read, gammas=(HALF, F(3, 4), ONE))
+    return Paths(M, read.number(), 1 + read.below(3))
+
+
+stock_identity: Claim[Paths] = Claim(
+    statement="γ^t c_t = c₀ + Σ_{i<t} γ^i r_{i+1} and c₀ + G_0 = γ^t(c_t + G_t) along every path",
+    source=PAPER.at("stock augmentation; recalled"),
+    let=decoded(paths),
+    assume=[],
+    then=Eq(lhs=lambda x: x.carried(), rhs=lambda x: x.collected()),
+    tight=Tight(Paths(family(3, 2, 2, 3, F(3, 4)), ONE, 4), within=0),
+    named={
+        f"all paths of length 6, γ = {g}": Paths(chain(*[(-1, 2)] * 6, gamma=g), ONE, 6)
+        for g in (HALF, F(3, 4), ONE)
+    },
+    mutants=[
+        Mutant("c' = γ(c + r)", lhs=lambda x: x.carried(lambda c, r, g: g * (c + r))),
+        Mutant("c' = c/γ + r", lhs=lambda x: x.carried(lambda c, r, g: c / g + r)),
+        Mutant("c' = c + r", lhs=lambda x: x.carried(lambda c, r, g: c + r)),
+    ],
+    expect=CERTIFIED,
+)
+
+
+# ---- one step --------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class OneStep:
+    """Let outcome k of a pair pay r_k with probability p_k and be followed by a return of law nu_k."""
+
+    p: tuple[Fraction, ...]
+    r: tuple[Fraction, ...]
+    nu: tuple[Pairs, ...]
+    c: Fraction
+    gamma: Fraction
+
+    def backup(self) -> rl.ReturnLaw:
+        """Law of c + R + γG', by the library."""
+        tails = [library(dict(k)) for k in self.nu]
+        return rl.ReturnLaw.backup(self.p, self.r, tails, self.gamma).shift(self.c)
+
+    def mixture(self, gamma: Fraction | None = None) -> Law:
+        """γ times the mixture of the laws of C' + G'."""
+        ahead = [
+            (p, push(dict(k), (self.c + r) / self.gamma))
+            for p, r, k in zip(self.p, self.r, self.nu, strict=True)
+        ]
+        return push(mix(ahead), ZERO, self.gamma if gamma is None else gamma)
+
+    def seen(self, law: Law) -> list[Fraction]:
+        """Mean, CVaR_{1/2}, median and the distribution function at the atoms of the right-hand side."""
+        return [
+            mean(law),
+            cvar(law, HALF),
+            quantile(law, HALF),
+            *[cdf(law, x) for x in sorted(self.mixture())],
+        ]
+
+
+def one_step(read: Reader) -> OneStep:
+    """Up to three outcomes."""
+    n = 1 + read.below(3)
+    r = tuple(read.number(2) for _ in range(n))
+    return OneStep(
+        read.weights(n),
+        r,
+        tuple(read.law() for _ in range(n)),
+        read.number(),
+        read.pick((HALF, F(3, 4), F(4, 5), ONE)),
+    )
+
+
+COIN: Pairs = ((F(-1), HALF), (ONE, HALF))
+STEP = OneStep((HALF, HALF), (ONE, F(-2)), (COIN, ((ZERO, ONE),)), ONE, HALF)
+
+one_step_identity: Claim[OneStep] = Claim(
+    statement="F T_π η(s,c) = K(law γ(C' + G')): c + R + γG' has γ times the mixture of the laws of C' + G'",
+    source=PAPER.at("why indifference to mixtures and to γ; recalled"),
+    let=decoded(one_step),
+    assume=[],
+    then=Eq(lhs=lambda x: x.seen(dict(x.backup())), rhs=lambda x: x.seen(x.mixture())),
+    tight=Tight(STEP, within=0),
+    mutants=[Mutant("the factor γ dropped", rhs=lambda x: x.seen(x.mixture(ONE)))],
+    expect=CERTIFIED,
+)
+
+
+# ---- contraction -----------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Two:
+    """Let M be a model with a stock-blind policy pi (weights per state), eta and eta2 laws of its states."""
+
+    M: Model
+    pi: tuple[tuple[Fraction, ...], ...]
+    eta: tuple[Pairs, ...]
+    eta2: tuple[Pairs, ...]
+
+    def T(self, eta: tuple[Pairs, ...]) -> list[Law]:
+        """T_π η, by the library."""
+        laws = [library(dict(k)) for k in eta]
+        out = []
+        for s, actions in enumerate(self.M.outcomes):
+            flat = [
+                (w * p, r, laws[t]) for w, o in zip(self.pi[s], actions, strict=True) for p, t, r in o if w
+            ]
+            w, r, tails = zip(*flat, strict=True)
+            out.append(dict(rl.ReturnLaw.backup(w, r, tails, self.M.gamma)))
+        return out
+
+    @cached_property
+    def images(self) -> list[tuple[Law, Law]]:
+        """(T_π η, T_π η') state by state."""
+        return list(zip(self.T(self.eta), self.T(self.eta2), strict=True))
+
+    @cached_property
+    def given(self) -> list[tuple[Law, Law]]:
+        """(η, η') state by state."""
+        return [(dict(a), dict(b)) for a, b in zip(self.eta, self.eta2, strict=True)]
+
+    def before(self, d: Callable[[Law, Law], Fraction]) -> Fraction:
+        """sup_s d(η, η')."""
+        return max(d(a, b) for a, b in self.given)
+
+    def after(self, d: Callable[[Law, Law], Fraction]) -> Fraction:
+        """sup_s d(T_π η, T_π η')."""
+        return max(d(a, b) for a, b in self.images)
+
+    def greedy(self) -> Fraction:
+        """sup_s w(T_* η, T_* η') for f = x, ties to the lowest action."""
+        worst = ZERO
+        for actions in self.M.outcomes:
+            images = []
+            for eta in (self.eta, self.eta2):
+                laws = [mix((p, push(dict(eta[t]), r, self.M.gamma)) for p, t, r in o) for o in actions]
+                images.append(max(laws, key=mean))
+            worst = max(worst, w1(*images))
+        return worst
+
+
+def two(read: Reader) -> Two:
+    """Random models and policies; every fourth time η' is η shifted."""
+    M = model(read, gammas=(HALF, F(3, 4), F(9, 10), ONE))
+    pi = tuple(read.weights(len(actions)) for actions in M.outcomes)
+    eta = tuple(read.law() for _ in range(M.S))
+    shift = read.number(2)
+    if read.below(4) == 0:
+        return Two(M, pi, eta, tuple(tuple((x + shift, p) for x, p in k) for k in eta))
+    return Two(M, pi, eta, tuple(read.law() for _ in range(M.S)))
+
+
+def _sure(*states: Any, gamma: Any = HALF) -> Model:
+    """Outcome lists without chance: states[s][a] = (next, reward)."""
+    return Model(tuple(tuple(((ONE, t, F(r)),) for t, r in actions) for actions in states), F(gamma))
+
+
+NOTHING: Pairs = ((ZERO, ONE),)
+LOOP = _sure([(1, 1)], [(0, -1)])
+SHIFTED = Two(LOOP, ((ONE,), (ONE,)), (COIN, NOTHING), (((ZERO, HALF), (F(2), HALF)), ((ONE, ONE),)))
+EPS = F(1, 100)
+FORK = Two(
+    _sure([(1, 0), (2, 0)], [(1, 0)], [(2, 0)]),
+    ((HALF, HALF), (ONE,), (ONE,)),
+    (NOTHING, NOTHING, COIN),
+    (NOTHING, NOTHING, ((F(-1) + EPS, HALF), (ONE + EPS, HALF))),
+)
+"""A tie of means that a shift by ε breaks: the greedy law jumps."""
+
+contraction: Claim[Two] = Claim(
+    statement="w̄_p(T_π η, T_π η') ≤ γ w̄_p(η, η') for p = 1, 2, ∞, sup over states",
+    source=PAPER.at("contraction of T_π; recalled, Bellemare, Dabney, Munos 2017"),
+    let=decoded(two, 96),
+    assume=[],
+    then=Leq(
+        lhs=lambda x: [x.after(w1), x.after(w2_squared), x.after(w_inf)],
+        rhs=lambda x: [
+            x.M.gamma * x.before(w1),
+            x.M.gamma**2 * x.before(w2_squared),
+            x.M.gamma * x.before(w_inf),
+        ],
+    ),
+    tight=Tight(SHIFTED, within=0),
+    named={"a tie of means broken by a shift": FORK},
+    mutants=[
+        Mutant("w₁ with γ² for γ", then=Leq(lambda x: x.after(w1), lambda x: x.M.gamma**2 * x.before(w1))),
+        Mutant(
+            "mean over states for sup",
+            then=Leq(
+                lambda x: sum(w1(*k) for k in x.images), lambda x: x.M.gamma * sum(w1(*k) for k in x.given)
+            ),
+        ),
+        Mutant(
+            "T_* for T_π",
+            then=Leq(lambda x: x.greedy(), lambda x: x.M.gamma * x.before(w1)),
+            named_only=True,
+        ),
+    ],
+    expect=CERTIFIED,
+)
+
+contraction_cramer: Claim[Two] = Claim(
+    statement="ℓ̄₂²(T_π η, T_π η') ≤ γ ℓ̄₂²(η, η')",
+    source=PAPER.at("Cramér contraction with modulus √γ; recalled, Rowland et al. 2018"),
+    let=decoded(two, 96),
+    assume=[],
+    then=Leq(lhs=lambda x: x.after(cramer), rhs=lambda x: x.M.gamma * x.before(cramer)),
+    tight=Tight(Two(LOOP, ((ONE,), (ONE,)), (COIN, NOTHING), (NOTHING, NOTHING)), within=0),
+    named={"a tie of means broken by a shift": FORK},
+    mutants=[
+        Mutant("γ² for γ: modulus γ", rhs=lambda x: x.M.gamma**2 * x.before(cramer)),
+        Mutant(
+            "mean over states for sup",
+            then=Leq(
+                lambda x: sum(cramer(*k) for k in x.images),
+                lambda x: x.M.gamma * sum(cramer(*k) for k in x.given),
+            ),
+        ),
+    ],
+    expect=CERTIFIED,
+)
+
+
+# ---- monotonicity ----------------------------------------------------------------------------
+Functional = Callable[[Law], Any]
+
+
+def mean_minus_std(law: Law) -> Any:
+    """E X − std X, a ball."""
+    m = mean(law)
+    return ball.to_arb(m) - ball.to_arb(expect(law, lambda x: (x - m) ** 2)).sqrt()
+
+
+def entropic(law: Law) -> Any:
+    """−log E e^{−X}, a ball."""
+    return -sum((ball.to_arb(p) * (-ball.to_arb(x)).exp() for x, p in law.items()), ball.to_arb(0)).log()
+
+
+@dataclass(frozen=True)
+class Ranked(OneStep):
+    """Let also mu_k be a second law of what follows outcome k, and K = U_f for the utility named `f`.
+
+    η takes whichever of ν_k, μ_k has the larger K(c'_k + ·), η' the other.
+    """
+
+    mu: tuple[Pairs, ...]
+    f: str
+
+    def K(self, law: Law) -> Any:
+        """U_f."""
+        return expect(law, log_periodic(F(4, 5)) if self.f == "log-periodic" else UTILITIES[self.f])
+
+    def sides(self, K: Functional) -> tuple[Any, Any]:
+        """(F T_π η', F T_π η) for the functional K."""
+        low, high = [], []
+        for p, r, a, b in zip(self.p, self.r, self.nu, self.mu, strict=True):
+            x, y = (push(dict(k), (self.c + r) / self.gamma) for k in (a, b))
+            if bool(K(x) > K(y)):
+                x, y = y, x
+            low.append((p, x))
+            high.append((p, y))
+        return tuple(K(push(mix(part), ZERO, self.gamma)) for part in (low, high))
+
+    def low(self, K: Functional | None = None) -> Any:
+        """F T_π η'."""
+        return self.sides(K or self.K)[0]
+
+    def high(self, K: Functional | None = None) -> Any:
+        """F T_π η."""
+        return self.sides(K or self.K)[1]
+
+    @cached_property
+    def indifferent(self) -> bool:
+        """True when f̃(γx) = a f̃(x) for some a at this γ."""
+        return self.gamma == 1 or self.f in FACTOR or (self.f == "log-periodic" and self.gamma == F(4, 5))
+
+
+def ranked(read: Reader) -> Ranked:
+    """One-step instances with two candidate laws for each outcome."""
+    x = one_step(read)
+    f = read.pick(("x₋", "−|x|", "x₊", "−x²", "1{x>0}", "x³", "min(x,1)", "−|x−1|"))
+    mu = tuple(read.law() for _ in x.p)
+    return Ranked(x.p, x.r, x.nu, x.c, x.gamma, mu, f)
+
+
+def _mutant(says: str, K: Functional) -> Mutant[Ranked]:
+    return Mutant(says, then=Leq(precise(lambda x: x.low(K)), precise(lambda x: x.high(K))))
+
+
+SAME = Ranked((HALF, HALF), (ONE, F(-2)), (COIN, NOTHING), ONE, HALF, (COIN, NOTHING), "−|x|")
+CURVED = Ranked(
+    (ONE,), (ZERO,), (((ZERO, F(2, 5)), (F(2), F(3, 5))),), ZERO, HALF, (((ONE, ONE),),), "min(x,1)"
+)
+"""min(x, 1) prefers 1 to {2 w.p. 3/5, 0}, and half of the latter to 1/2."""
+WAVE = Ranked(
+    (HALF, HALF),
+    (ONE, F(-2)),
+    (COIN, NOTHING),
+    ONE,
+    F(4, 5),
+    (((F(3), ONE),), ((ONE, F(1, 3)), (F(2), F(2, 3)))),
+    "log-periodic",
+)
+
+monotone: Claim[Ranked] = Claim(
+    statement="K = U_f indifferent to γ, F η ≥ F η' pointwise ⇒ F T_π η ≥ F T_π η'",
+    source=PAPER.at("monotonicity from both indifferences; recalled"),
+    let=decoded(ranked, 80),
+    assume=[
+        Assumption("f̃(γx) = a f̃(x) for some a > 0", lambda x: x.indifferent, fails_without=CURVED),
+    ],
+    then=Leq(precise(lambda x: x.low()), precise(lambda x: x.high())),
+    tight=Tight(
+        Ranked((HALF, HALF), (ONE, ONE), (COIN, ((ONE, ONE),)), ONE, HALF, (COIN, ((ONE, ONE),)), "x₊"),
+        within=0,
+    ),
+    named={"equal laws": SAME, "log-periodic at its own γ": WAVE},
+    mutants=[
+        _mutant("K = CVaR_{1/2}", lambda law: cvar(law, HALF)),
+        _mutant("K = median", lambda law: quantile(law, HALF)),
+        _mutant("K = mean − std", mean_minus_std),
+        _mutant("K = E min(·, 1)", lambda law: expect(law, UTILITIES["min(x,1)"])),
+        _mutant("K = −log E e^{−X}", entropic),
+        Mutant("any utility", drop="f̃(γx) = a f̃(x) for some a > 0"),
+    ],
+    expect=CERTIFIED,
+)
+
+if __name__ == "__main__":
+    raise SystemExit(run_module(__name__))
