@@ -95,26 +95,36 @@ def _rounded(nbytes: int) -> int:
 
 def _calls(mdp: Any, x: Instance) -> list[tuple[str, Callable[[], Any], int, int]]:
     from rltheory.kernels import certificate
-    from rltheory.operators._arrays import pair_arrays
+    from rltheory.operators._arrays import pair_arrays, row_bounds
 
     pairs = pair_arrays(mdp)
     k, model = pairs.kernels, pairs.model
     V, out = np.random.default_rng(0).random(mdp.S), np.empty(mdp.S)
     arg, q = np.empty(mdp.S, np.uint64), np.empty(mdp.N)
-    lo, hi = np.empty(mdp.S), np.empty(mdp.S)
+    lower, upper, pick = np.empty(mdp.S), np.empty(mdp.S), np.empty(mdp.S, np.int64)
     order = np.arange(mdp.S, dtype=np.uint64)
     scratch = (q,) if pairs.dense else ()
     k.backup(*model, V, out, arg, *scratch)
     rows = arg.copy()
     width = np.diff(x.indptr)[rows.astype(np.int64)]
     chosen = int(width.sum()), int(width.sum() * (8 if pairs.dense else 12) + 12 * mdp.S + 16 * mdp.S)
-    enclose = certificate.enclose_backup_dense if pairs.dense else certificate.enclose_backup_csr
+    known, gamma, done = row_bounds(mdp, pairs), float(mdp.gamma), mdp.terminal
+
+    def enclose() -> None:
+        point = V.copy()
+        e, size = certificate.backup_error(pairs.longest, gamma, known.smax, np.abs(point).max(), known.rmax)
+        lo, hi, short = k.greedy_backup(*model, point, 1e-12, out, pick)
+        sub, add, _ = certificate.fixed_point_offsets(
+            lo, hi, short, e, size, gamma, known.smin, known.smax, True
+        )
+        certificate.enclose(out, sub, add, done, point, True, lower, upper)
+
     P = x.matrix().toarray() if pairs.dense else x.matrix()
     every = x.nnz, x.backup_bytes
     return [
         ("backup", lambda: k.backup(*model, V, out, arg, *scratch), *every),
         ("gauss_seidel", lambda: k.gauss_seidel(*model, order, V), *every),
         ("chosen_backup", lambda: k.chosen_backup(*model, rows, V, out), *chosen),
-        ("enclose_backup", lambda: enclose(*model, V, lo, hi, True), *every),
+        ("certificate", enclose, *every),
         ("SciPy P @ V", lambda: P @ V, *every),
     ]

@@ -78,6 +78,46 @@ def backup(
 
 
 @njit(cache=True)
+def greedy_backup(
+    data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, V: Any, slack: Any,
+    out: Any, arg: Any,
+) -> Any:  # fmt: skip
+    """out = TV and arg (S,) int64 the pair of each state that no other beats by more than `slack`.
+
+    The lowest such pair, but for chains of ties each within `slack` of the next.  Returns (min, max) of
+    TV − V and the most that a pair in `arg` falls short of TV; all NaN if anything is.
+    """
+    one, two = np.uint64(1), np.uint64(2)
+    lo, hi, check, short = np.inf, -np.inf, 0.0, 0.0
+    k, j = np.uint64(0), np.uint64(0)
+    for s in range(V.size):
+        best, pick, chosen = -np.inf, k, -np.inf
+        end = state_ptr[s + 1]
+        while k < end:
+            stop = indptr[k + one]
+            a, b = 0.0, 0.0
+            while j + one < stop:
+                a += data[j] * V[indices[j]]
+                b += data[j + one] * V[indices[j + one]]
+                j += two
+            if j < stop:
+                a += data[j] * V[indices[j]]
+                j += one
+            q = R[k] + gamma * (a + b)
+            check += 0.0 * q
+            best = max(best, q)
+            if q > chosen + slack:
+                chosen, pick = q, k
+            k += one
+        d = best - V[s]
+        out[s] = best
+        arg[s] = pick
+        short = max(short, best - chosen)
+        lo, hi = min(lo, d), max(hi, d)
+    return lo + check, hi + check, short + check
+
+
+@njit(cache=True)
 def chosen_backup(
     data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, rows: Any, V: Any, out: Any
 ) -> Any:

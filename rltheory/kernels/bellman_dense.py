@@ -4,7 +4,7 @@ Every function starts with the model: P (N, S) float64, R (N,), gamma, state_ptr
 Names, results and stopping rules are those of `bellman_csr`, whose docstrings hold here too.
 
 Products PV of up to 16 MB of P go to BLAS; beyond that a flat loop with four accumulators reads at
-memory speed.  Neither changes what is certified: the certificate has its own loops.
+memory speed.  The certificate's error term holds for any order of summation, BLAS's included.
 """
 
 from __future__ import annotations
@@ -67,6 +67,32 @@ def backup(P: Any, R: Any, gamma: Any, state_ptr: Any, V: Any, out: Any, arg: An
         if d > hi:
             hi = d
     return lo + check, hi + check
+
+
+@njit(cache=True)
+def greedy_backup(
+    P: Any, R: Any, gamma: Any, state_ptr: Any, V: Any, slack: Any, out: Any, arg: Any
+) -> Any:  # fmt: skip
+    """out = TV and arg (S,) int64 the pair of each state that no other beats by more than `slack`."""
+    q = np.empty(R.size)
+    q_values(P, R, gamma, state_ptr, V, q)
+    lo, hi, check, short = np.inf, -np.inf, 0.0, 0.0
+    k, one = np.uint64(0), np.uint64(1)
+    for s in range(V.size):
+        best, pick, chosen = -np.inf, k, -np.inf
+        end = state_ptr[s + 1]
+        while k < end:
+            check += 0.0 * q[k]
+            best = max(best, q[k])
+            if q[k] > chosen + slack:
+                chosen, pick = q[k], k
+            k += one
+        d = best - V[s]
+        out[s] = best
+        arg[s] = pick
+        short = max(short, best - chosen)
+        lo, hi = min(lo, d), max(hi, d)
+    return lo + check, hi + check, short + check
 
 
 @njit(cache=True)

@@ -37,6 +37,7 @@ SUPPORT: tuple[Row, ...] = tuple(
     for row in (
         Row(module, "q_values", True, True),
         Row(module, "backup", True, True),
+        Row(module, "greedy_backup", True, False, note=BOUNDS),
         Row(module, "chosen_backup", True, True),
         Row(module, "weighted_backup", True, True),
         Row(module, "value_iteration", True, True),

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import FloatVec, IntVec, exact_array, float_array, frozen
-from ..kernels import bellman_csr, bellman_dense
+from ..arrays import FloatVec, IntVec, exact_array, float_array, frozen, sup_norm
+from ..kernels import bellman_csr, bellman_dense, certificate
 from ..models.mdp import MDP
 
 U = 2.0**-53
@@ -52,6 +52,14 @@ class PairArrays(NamedTuple):
     def noise(self) -> float:
         """Residual span below which sweeps only move rounding errors, relative to ‖V‖ + max|R|."""
         return 0.5 * (self.longest + 8) * U
+
+
+class RowBounds(NamedTuple):
+    """What the certificate knows of a model's rows: bounds on their sums, and max |R|."""
+
+    smin: float
+    smax: float
+    rmax: float
 
 
 def numbers(mdp: MDP, x: ArrayLike) -> NDArray[Any]:
@@ -135,6 +143,21 @@ def _remembered(mdp: MDP, name: str, make: Callable[[MDP], Any]) -> Any:
     value = make(mdp)
     mdp._set(_kernel_arrays={**mdp.__dict__.get("_kernel_arrays", {}), name: (parts, value)})
     return value
+
+
+def row_bounds(mdp: MDP, pairs: PairArrays) -> RowBounds:
+    """`RowBounds` of pairs of `mdp`, remembered if they are all of them.  Complexity: one pass over P."""
+    if pairs is pair_arrays(mdp):
+        return _remembered(mdp, "bounds", lambda m: _row_bounds(pairs))  # type: ignore[no-any-return]
+    return _row_bounds(pairs)
+
+
+def _row_bounds(pairs: PairArrays) -> RowBounds:
+    if pairs.dense:
+        smin, smax = certificate.row_sums_dense(pairs.model[0])
+    else:
+        smin, smax = certificate.row_sums(pairs.model[0], pairs.model[2])
+    return RowBounds(smin, smax, float(sup_norm(pairs.R)))
 
 
 def chosen_rows(pairs: PairArrays, rows: IntVec) -> PairArrays:

@@ -18,15 +18,23 @@ import numpy as np
 from flint import fmpq
 from numpy.typing import ArrayLike
 
-from ..arrays import FloatVec, StateVec, float_array, frozen, sup_norm
+from ..arrays import FloatVec, IntVec, StateVec, float_array, frozen, sup_norm
 from ..errors import InvalidArgument
 from ..kernels import certificate
 from ..kernels import exact as rational
 from ..kernels.bellman_csr import CONVERGED, MAX_ITER, STALLED
 from ..models.mdp import MDP
 from ..models.policy import Policy
-from ..operators._arrays import PairArrays, chosen_rows, csr_arrays, float_vector, pair_arrays, read_only
-from ..operators.bellman import greedy, state_vector
+from ..operators._arrays import (
+    PairArrays,
+    chosen_rows,
+    csr_arrays,
+    float_vector,
+    pair_arrays,
+    read_only,
+    row_bounds,
+)
+from ..operators.bellman import TIE, greedy, state_vector
 from ..operators.policy import pair_entries, policy_rows, policy_weights
 from ..results.solution import Solution, Status, Step, error_bound
 
@@ -136,14 +144,37 @@ def policy_bounds(mdp: MDP, pi: Policy, V: ArrayLike, *, with_rounding: bool = T
 
 def float_bounds(mdp: MDP, pairs: PairArrays, V: FloatVec, with_rounding: bool = True) -> Bounds:
     """Bounds on the fixed point of the pairs given, which may be a subset of those of `mdp`."""
-    lo, hi = np.empty(mdp.S), np.empty(mdp.S)
-    enclose = certificate.enclose_backup_dense if pairs.dense else certificate.enclose_backup_csr
-    smin, smax = enclose(*pairs.model, V, lo, hi, with_rounding)
-    return Bounds(
-        *certificate.enclose_fixed_point(
-            V, lo, hi, float(mdp.gamma), smin, smax, read_only(mdp.terminal), with_rounding
-        )
+    return _one_backup(mdp, pairs, np.array(V), with_rounding=with_rounding).bounds
+
+
+class _Backup(NamedTuple):
+    """Bounds on V*, the estimate V moved into them, the greedy rows, and a bound on V* − V^π of those."""
+
+    bounds: Bounds
+    V: FloatVec
+    rows: IntVec
+    loss: float
+
+
+def _one_backup(
+    mdp: MDP,
+    pairs: PairArrays,
+    V: FloatVec,
+    *,
+    slack: float = 0.0,
+    midpoint: bool = False,
+    with_rounding: bool = True,
+) -> _Backup:
+    """All that one backup of V certifies; V, fresh, is overwritten."""
+    z, rows, lower, upper = np.empty(mdp.S), np.empty(mdp.S, np.int64), np.empty(mdp.S), np.empty(mdp.S)
+    known, gamma = row_bounds(mdp, pairs), float(mdp.gamma)
+    e, size = certificate.backup_error(pairs.longest, gamma, known.smax, float(sup_norm(V)), known.rmax)
+    lo, hi, short = pairs.kernels.greedy_backup(*pairs.model, V, slack, z, rows)
+    sub, add, loss = certificate.fixed_point_offsets(
+        lo, hi, short, e, size, gamma, known.smin, known.smax, with_rounding
     )
+    certificate.enclose(z, sub, add, read_only(mdp.terminal), V, midpoint, lower, upper)
+    return _Backup(Bounds(lower, upper), V, rows, loss)
 
 
 def _exact_bounds(mdp: MDP, V: StateVec, pi: Policy | None) -> Bounds:
@@ -167,6 +198,40 @@ def _exact_bounds(mdp: MDP, V: StateVec, pi: Policy | None) -> Bounds:
     sub = low * alpha / (1 - alpha) if low <= 0 else low * beta / (1 - beta)
     ends = [[zero if done else t + c for t, done in zip(tv, mdp.terminal.tolist())] for c in (sub, add)]
     return Bounds(*(rational.from_fmpq_list(e) for e in ends))
+
+
+def _greedy_certificate(mdp: MDP, V: ArrayLike, midpoint: bool) -> tuple[FloatVec, Bounds, Policy, float]:
+    """(V, bounds, greedy policy, loss) of a float model from one backup."""
+    point = float_vector(V, mdp.S)
+    norm = float(sup_norm(point))
+    if not math.isfinite(norm):
+        pi = greedy(mdp, np.zeros(mdp.S))
+        return point, float_bounds(mdp, pair_arrays(mdp), point.copy()), pi, math.inf
+    got = _one_backup(mdp, pair_arrays(mdp), point, slack=TIE * max(1.0, norm), midpoint=midpoint)
+    return got.V, got.bounds, Policy.trusted(mdp.pair_action[got.rows], mdp.A), float(got.loss)
+
+
+def _certificate_in_parts(
+    mdp: MDP, V: ArrayLike, pi: Policy | None, evaluated: bool, midpoint: bool
+) -> tuple[StateVec, Bounds, Policy, Any]:
+    """The same where the policy is given or the model rational; no loss if `evaluated`."""
+    bounds = policy_bounds(mdp, pi, V) if evaluated and pi is not None else optimal_bounds(mdp, V)
+    V = state_vector(mdp, V)
+    if pi is None and not np.isfinite(float_array(V)).all():
+        pi = greedy(mdp, np.zeros(mdp.S))
+    if bounds.finite:
+        if midpoint:
+            V = bounds.lower + (bounds.upper - bounds.lower) / 2
+        V = np.minimum(np.maximum(V, bounds.lower), bounds.upper)
+    pi = greedy(mdp, V) if pi is None else pi
+    if evaluated:
+        return V, bounds, pi, None
+    own = policy_bounds(mdp, pi, V)
+    bounds = Bounds(np.maximum(bounds.lower, own.lower), bounds.upper)
+    loss = (bounds.upper - own.lower).max()
+    if bounds.finite:
+        V = np.maximum(V, bounds.lower)
+    return V, bounds, pi, loss if mdp.is_exact else float(np.nextafter(loss, np.inf))
 
 
 @np.errstate(all="ignore")
@@ -215,25 +280,15 @@ def certified(
     Solution
         `info["loss"]` bounds ‖V* − V^π‖ for control problems.
 
-    Complexity: two or three backups.
+    Complexity: one backup; two or three with `pi` or in rationals.
     """
-    bounds = policy_bounds(mdp, pi, V) if evaluated and pi is not None else optimal_bounds(mdp, V)
-    V = state_vector(mdp, V)
-    if pi is None and not np.isfinite(float_array(V)).all():
-        pi = greedy(mdp, np.zeros(mdp.S))
-    if bounds.finite:
-        if midpoint:
-            V = bounds.lower + (bounds.upper - bounds.lower) / 2
-        V = np.minimum(np.maximum(V, bounds.lower), bounds.upper)
-    pi = greedy(mdp, V) if pi is None else pi
     extra = dict(info or {})
-    if not evaluated:
-        own = policy_bounds(mdp, pi, V)
-        bounds = Bounds(np.maximum(bounds.lower, own.lower), bounds.upper)
-        loss = (bounds.upper - own.lower).max()
-        extra["loss"] = loss if mdp.is_exact else float(np.nextafter(loss, np.inf))
-        if bounds.finite:
-            V = np.maximum(V, bounds.lower)
+    if pi is None and not evaluated and not mdp.is_exact:
+        V, bounds, pi, extra["loss"] = _greedy_certificate(mdp, V, midpoint)
+    else:
+        V, bounds, pi, loss = _certificate_in_parts(mdp, V, pi, evaluated, midpoint)
+        if loss is not None:
+            extra["loss"] = loss
     error = error_bound(V, bounds.lower, bounds.upper)
     if not bounds.finite or not error < math.inf:
         usable = max_iter_reached and bool(np.isfinite(float_array(V)).all())

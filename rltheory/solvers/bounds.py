@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import FloatVec, float_array
-from ..kernels.certificate import enclose_backup_csr, enclose_policy_backup_csr
+from ..arrays import FloatVec, float_array, sup_norm
+from ..kernels.certificate import backup_error, enclose_policy_backup_csr
 from ..models.mdp import MDP
 from ..models.policy import Policy
-from ..operators._arrays import csr_arrays, numbers, read_only
+from ..operators._arrays import csr_arrays, numbers, pair_arrays, read_only, row_bounds
 from ..operators.policy import as_policy, policy_weights
 
 
@@ -29,10 +29,15 @@ def backup_pairs(mdp: MDP, V: FloatVec) -> FloatVec:
 
 def enclose_backup(mdp: MDP, V: FloatVec, gamma: float) -> tuple[FloatVec, FloatVec, float]:
     """(lower, upper, defect): lower ≤ max_a [R + γPV] ≤ upper; defect bounds |Σ_s' P(s'|s,a) − 1|."""
-    lo, hi = np.empty(mdp.S), np.empty(mdp.S)
-    data, indices, indptr, R, _, ptr = csr_arrays(mdp)
-    sums = enclose_backup_csr(data, indices, indptr, R, float(gamma), ptr, np.array(V), lo, hi, True)
-    return lo, hi, _defect(*sums)
+    pairs = pair_arrays(mdp)
+    known, z, rows = row_bounds(mdp, pairs), np.empty(mdp.S), np.empty(mdp.S, np.int64)
+    e, _ = backup_error(pairs.longest, float(gamma), known.smax, float(sup_norm(V)), known.rmax)
+    model = (*pairs.model[:-2], float(gamma), pairs.model[-1])
+    pairs.kernels.greedy_backup(*model, np.array(V), 0.0, z, rows)
+    with np.errstate(all="ignore"):
+        lo, hi = np.nextafter(z - e, -np.inf), np.nextafter(z + e, np.inf)
+    finite = np.isfinite(e)
+    return np.where(finite, lo, -np.inf), np.where(finite, hi, np.inf), _defect(known.smin, known.smax)
 
 
 def enclose_policy_backup(

@@ -13,7 +13,7 @@ import pytest
 
 import rltheory as rl
 from rltheory import MDP, Policy
-from rltheory.kernels import certificate
+from rltheory.kernels import bellman_csr, bellman_dense, certificate
 from rltheory.operators._arrays import csr_arrays, read_only
 from rltheory.solvers.base import optimal_bounds, policy_bounds
 from tests.instances import exact_optimum, exact_value, inside, rational_parts, to_q, wild_model
@@ -161,12 +161,21 @@ def test_one_backup_is_enclosed_at_any_magnitude(rounding: bool) -> None:
         v = [to_q(x) for x in V]
         q = [r[k] + gamma * sum(p * x for p, x in zip(P[k], v)) for k in range(mdp.N)]
         TV = [max(q[ptr[s] : ptr[s + 1]]) for s in range(mdp.S)]
-        lo, hi = np.empty(mdp.S), np.empty(mdp.S)
-        certificate.enclose_backup_csr(*csr_arrays(mdp), V, lo, hi, rounding)
-        missed += not inside(TV, lo, hi)
-        dense = (read_only(mdp.P_pairs), read_only(mdp.R_pairs), mdp.gamma, csr_arrays(mdp)[-1])
-        certificate.enclose_backup_dense(*dense, V, lo, hi, rounding)
-        missed += not inside(TV, lo, hi)
+        dense = (read_only(mdp.P_pairs), *csr_arrays(mdp)[-3:])
+        widest = int(np.diff(mdp.csr[2]).max())
+        for kernels, model, longest in (
+            (bellman_csr, csr_arrays(mdp), widest),
+            (bellman_dense, dense, mdp.S),
+        ):
+            z, rows = np.empty(mdp.S), np.empty(mdp.S, np.int64)
+            kernels.greedy_backup(*model, V, 0.0, z, rows)
+            sums = certificate.row_sums if kernels is bellman_csr else certificate.row_sums_dense
+            smax = sums(model[0], model[2])[1] if kernels is bellman_csr else sums(model[0])[1]
+            norms = (float(np.abs(V).max()), float(np.abs(mdp.R_pairs).max()))
+            e, _ = certificate.backup_error(longest, float(mdp.gamma), smax, *norms)
+            e = e if rounding else 0.0
+            lo, hi = (z - e, z + e) if np.isfinite(e) else (np.full_like(z, -np.inf), np.full_like(z, np.inf))
+            missed += not inside(TV, lo, hi)
     assert missed == 0 if rounding else missed > 100
 
 
