@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ..random import garnet, random_garnet, random_mdp
 from .chains import chain, combination_lock, deep_sea, layered_dag, multi_scc, river_swim, two_cycle
+from .control import acrobot, cart_pole, double_integrator, inverted_pendulum, mountain_car
 from .games import blackjack, gambler, secretary
 from .grids import cliff_walking, frozen_lake, gridworld, gridworld_5x5, maze, taxi
 from .hard import (
@@ -58,10 +59,12 @@ from .tight import (
 from .u_maze import u_maze
 
 __all__ = [
+    "acrobot",
     "avi_api_chain",
     "avi_api_errors",
     "azar_loop",
     "blackjack",
+    "cart_pole",
     "cash_out",
     "chain",
     "cliff_walking",
@@ -72,6 +75,7 @@ __all__ = [
     "describe",
     "diameter_two_state",
     "disconnected_bandits",
+    "double_integrator",
     "feinberg_huang",
     "frozen_lake",
     "gambler",
@@ -84,12 +88,14 @@ __all__ = [
     "howard_three_changes",
     "howard_toymaker",
     "inventory",
+    "inverted_pendulum",
     "jacks_car_rental",
     "layered_dag",
     "leaving_chain",
     "lower_bound_chain",
     "machine_replacement",
     "maze",
+    "mountain_car",
     "multi_scc",
     "names",
     "one_state",
