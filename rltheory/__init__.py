@@ -14,9 +14,10 @@ __getattr__, __dir__, __all__ = attach(
         "models": "MDP SSP FiniteHorizonMDP OutcomeMDP Policy from_counts gallery stock_augmented",
         "models.io": "from_arrays from_drn from_gymnasium from_prism load save",
         "operators": (
-            "bellman expectile greedy occupancy q_values reward_vector state_action_occupancy "
+            "bellman expectile greedy objectives occupancy q_values reward_vector state_action_occupancy "
             "transition_matrix"
         ),
+        "operators.objectives": "cvar expected_utility",
         "results": "Enclosure ReturnLaw Solution Status",
         "solvers": (
             "AnchoredValueIteration AverageReward BackwardInduction Blackwell ImplicitQ LinearProgram "

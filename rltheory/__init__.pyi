@@ -24,11 +24,14 @@ from .models.io import save as save
 from .operators import bellman as bellman
 from .operators import expectile as expectile
 from .operators import greedy as greedy
+from .operators import objectives as objectives
 from .operators import occupancy as occupancy
 from .operators import q_values as q_values
 from .operators import reward_vector as reward_vector
 from .operators import state_action_occupancy as state_action_occupancy
 from .operators import transition_matrix as transition_matrix
+from .operators.objectives import cvar as cvar
+from .operators.objectives import expected_utility as expected_utility
 from .results import Enclosure as Enclosure
 from .results import ReturnLaw as ReturnLaw
 from .results import Solution as Solution

@@ -1,5 +1,8 @@
 """Maps on value vectors and policies: T, T^π, greedy choice, P_π, occupancies."""
 
+from importlib import import_module
+from types import ModuleType
+
 from .bellman import bellman, greedy, q_values
 from .canonical import canonicalise, minimal_representative
 from .encoded import HLGauss, OneHot, TwoHot, encoded_bellman, policy_chain
@@ -48,3 +51,9 @@ __all__ = [
     "trivial_dimension",
     "two_hot",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name == "objectives":  # laws of returns load on first use
+        return import_module(".objectives", __name__)
+    raise AttributeError(f"{__name__} has no public name {name!r}")
