@@ -5,6 +5,7 @@ from types import ModuleType
 
 from .bellman import bellman, greedy, q_values
 from .canonical import canonicalise, minimal_representative
+from .cross import CrossBound, anchors_by_volume, cross_estimate, leverage_scores
 from .encoded import HLGauss, OneHot, TwoHot, encoded_bellman, policy_chain
 from .encodings import c51, hl_gauss, one_hot, readout, two_hot
 from .expectile import expectile, implicit_bellman, one_level_bellman
@@ -21,19 +22,23 @@ from .shaping import (
 )
 
 __all__ = [
+    "CrossBound",
     "HLGauss",
     "OneHot",
     "RewardDecomposition",
     "TwoHot",
+    "anchors_by_volume",
     "bellman",
     "c51",
     "canonicalise",
+    "cross_estimate",
     "encoded_bellman",
     "expectile",
     "explain_reward",
     "greedy",
     "hl_gauss",
     "implicit_bellman",
+    "leverage_scores",
     "mean_reward",
     "minimal_representative",
     "occupancy",

@@ -14,6 +14,10 @@ from .batched_horizon import BatchHorizonSolution as BatchHorizonSolution
 from .batched_horizon import solve_horizon_batch as solve_horizon_batch
 from .blackwell import Blackwell as Blackwell
 from .choice import Portfolio as Portfolio
+from .completion import Completion as Completion
+from .completion import alternating_least_squares as alternating_least_squares
+from .completion import nuclear_norm_completion as nuclear_norm_completion
+from .completion import soft_impute as soft_impute
 from .constrained import ConstrainedLP as ConstrainedLP
 from .constrained import ConstrainedSolution as ConstrainedSolution
 from .cross_entropy import CrossEntropyTD as CrossEntropyTD
@@ -38,6 +42,11 @@ from .implicit_q import revealed as revealed
 from .implicit_q import support_model as support_model
 from .krylov import InexactPolicyIteration as InexactPolicyIteration
 from .linear_program import LinearProgram as LinearProgram
+from .low_rank import LowRankQ as LowRankQ
+from .low_rank import LowRankResult as LowRankResult
+from .low_rank import LowRankSchedule as LowRankSchedule
+from .low_rank import UnitCubeTask as UnitCubeTask
+from .low_rank import low_rank_continuous as low_rank_continuous
 from .modified_policy_iteration import ModifiedPolicyIteration as ModifiedPolicyIteration
 from .policy_gradient import NaturalPolicyGradient as NaturalPolicyGradient
 from .policy_gradient import PolicyMirrorDescent as PolicyMirrorDescent
@@ -68,6 +77,7 @@ from .starc import epic_distance as epic_distance
 from .starc import reachable_states as reachable_states
 from .starc import reward_norm as reward_norm
 from .starc import starc_distance as starc_distance
+from .stock import StockDP as StockDP
 from .topological import Topological as Topological
 from .value_iteration import ValueIteration as ValueIteration
 from .variance import horizon_variance as horizon_variance
