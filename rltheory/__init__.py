@@ -22,8 +22,8 @@ __getattr__, __dir__, __all__ = attach(
         "solvers": (
             "AnchoredValueIteration AverageReward BackwardInduction Blackwell ImplicitQ LinearProgram "
             "ModifiedPolicyIteration NaturalPolicyGradient PolicyIteration PolicyMirrorDescent SSPSolver "
-            "SoftValueIteration ValueIteration advantage average_value diameter evaluate hitting_times "
-            "solve solve_batch starc_distance"
+            "SoftValueIteration StockDP ValueIteration advantage average_value diameter evaluate "
+            "hitting_times solve solve_batch starc_distance"
         ),
         "checks": "",
         "reports": "",

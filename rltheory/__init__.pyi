@@ -48,6 +48,7 @@ from .solvers import PolicyIteration as PolicyIteration
 from .solvers import PolicyMirrorDescent as PolicyMirrorDescent
 from .solvers import SoftValueIteration as SoftValueIteration
 from .solvers import SSPSolver as SSPSolver
+from .solvers import StockDP as StockDP
 from .solvers import ValueIteration as ValueIteration
 from .solvers import advantage as advantage
 from .solvers import average_value as average_value

@@ -4,5 +4,6 @@ from .enclosure import Enclosure
 from .horizon import HorizonSolution
 from .law import ReturnLaw
 from .solution import Solution, Status, Step
+from .stock import StockSolution
 
-__all__ = ["Enclosure", "HorizonSolution", "ReturnLaw", "Solution", "Status", "Step"]
+__all__ = ["Enclosure", "HorizonSolution", "ReturnLaw", "Solution", "Status", "Step", "StockSolution"]

@@ -1,0 +1,281 @@
+"""Infinite-horizon stock problems on a grid of stocks: any γ < 1, f = a₊x₊ + a₋x₋.
+
+Definitions.  Nodes c_j = lo + jδ over −r_max/(1−γ) ≤ c ≤ −r_min/(1−γ).  V ← max_a γ Σ p V(s', (c+r)/γ)
+with linear interpolation inside; outside, V*(s,c) = a·(c + v(s)) is known (a = a₋ left, a₊ right,
+v = V_max where a ≥ 0, V_min where a < 0), both sides being absorbing.  Starts from f.
+
+Stopping.  With ρ = max |V_{k+1} − V_k| over nodes, |V_{k+1} − V̂| ≤ γρ/(1−γ); sweeps end when this is
+below `tol`, by default a hundredth of the discretisation bound.
+
+Error.  Interpolation rounds the next stock at random, without bias, and γ^t damps the noise of step t:
+|V̂ − V*| ≤ L·δ·√v·γ/√(1−γ²), v ≤ ¼ the largest w(1−w) of the table, L = max(|a₊|, |a₋|).  One backup
+read at any stock c between nodes obeys it with the first v replaced by ¼, so no Lδ/2 is added there.
+For a₊ ≥ a₋ (convex f) V̂ ≥ V*.
+
+Source: distributional-dp, Representation 4, stock-grid-error, certificate.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import FloatVec, Real, float_array
+from ..errors import InvalidArgument, NotConverged
+from ..kernels import stock as kernels
+from ..results.law import ReturnLaw
+from ._stock_model import Errors, Problem, Progress, Reading, U, bounded
+from ._stock_pass import Ladder, Pass
+from ._stock_rational import FarField
+
+CHUNK = 64
+"""Sweeps between two looks at the clock."""
+
+
+def nodes_of(lo: Any, delta: Any, cells: int) -> list[Any]:
+    """lo + jδ, j = 0..cells."""
+    return [lo + j * delta for j in range(cells + 1)]
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Where each distinct reward sends each node; see `kernels.stock.stretch_table`."""
+
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    cell: NDArray[np.uint32]
+    weight: FloatVec
+
+    @classmethod
+    def of(cls, rewards: FloatVec, gamma: float, lo: float, delta: float, n: int) -> Table:
+        """The table of n nodes lo + jδ."""
+        D = rewards.size
+        out = cls(
+            np.zeros(D, dtype=np.int64),
+            np.zeros(D, dtype=np.int64),
+            np.zeros((D, n), dtype=np.uint32),
+            np.zeros((D, n)),
+        )
+        kernels.stretch_table(rewards, gamma, lo, delta, n, out.first, out.last, out.cell, out.weight)
+        return out
+
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        """As the kernels take them."""
+        return self.first, self.last, self.cell, self.weight
+
+    @property
+    def variance(self) -> float:
+        """max w(1−w) over the nodes that land inside; weights within rounding of a node count as 0."""
+        j = np.arange(self.weight.shape[1])
+        inside = (j >= self.first[:, None]) & (j < self.last[:, None])
+        w = np.where(inside, self.weight, 0.0)
+        v = w * (1 - w)
+        slack = 64 * U * self.weight.shape[1]
+        return float(v.max()) if v.max() > slack else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class GridValues:
+    """`StockValues` on a grid: node values, the known far field, error bounds.
+
+    Attributes
+    ----------
+    problem, far
+        What is solved, and its values outside the grid.
+    lo, delta, V
+        First node, spacing, (S, n) values.
+    errors
+        At nodes; `between` at any other stock.
+    sweeps
+        Iterations made.
+    law_atoms
+        Nodes of the grid that laws are pushed on.
+    """
+
+    problem: Problem
+    far: FarField
+    lo: float
+    delta: float
+    V: FloatVec
+    errors: Errors
+    between: Errors
+    sweeps: int = 0
+    law_atoms: int = 4_000
+
+    @classmethod
+    def from_table(
+        cls, problem: Problem, far: FarField, nodes: NDArray[Any], table: NDArray[Any]
+    ) -> GridValues:
+        """Known values at evenly spaced nodes, read by interpolation; the ends become far field."""
+        points = float_array(nodes)
+        delta = float(points[1] - points[0]) if points.size > 1 else 1.0
+        return cls(problem, far, float(points[0]), delta, float_array(table), Errors(), Errors())
+
+    def nodes(self) -> NDArray[Any]:
+        """(n,) stocks whose values were computed, ascending."""
+        return self.lo + self.delta * np.arange(self.V.shape[1])
+
+    def table(self) -> NDArray[Any]:
+        """(S, n) values at the nodes."""
+        return self.V
+
+    @property
+    def _reading(self) -> tuple[Any, ...]:
+        stage = self.problem.stages[0]
+        left, right = (float(a) for a in self.far.slopes)
+        return (
+            *stage.arrays,
+            float_array(stage.model.reward),
+            self.problem.g,
+            self.lo,
+            self.delta,
+            left,
+            right,
+            np.stack([float_array(v) for v in self.far.values]),
+            self.V,
+        )
+
+    def look(self, s: int, stocks: FloatVec) -> tuple[NDArray[np.uint16], FloatVec]:
+        """Greedy action positions and one-step values at arbitrary stocks of state s."""
+        act, value = np.empty(stocks.size, dtype=np.uint16), np.empty(stocks.size)
+        kernels.stretch_actions(*self._reading, s, stocks, act, value)
+        return act, value
+
+    def read(self, s: int, stock: Real) -> Reading:
+        """V*(s, c) and its bounds, at any stock."""
+        left, right = (float(a) for a in self.far.slopes)
+        value = float(self.look(s, np.array([float(stock)]))[1][0])
+        j = (float(stock) - self.lo) / self.delta
+        e = self.errors if abs(j - round(j)) <= 64 * U * max(1.0, abs(j)) else self.between
+        return bounded(value, e.total, convex=e.discretisation if right >= left else 0.0)
+
+    def action(self, s: int, stock: Real, t: int = 0) -> int:
+        """Action id in state s with stock c_t at step t."""
+        m = self.problem.stages[0].model
+        position = int(self.look(s, np.array([float(stock)]))[0][0])
+        return int(m.pair_action[int(m.state_ptr[s]) + position])
+
+    def law(self, s: int, stock: Real) -> ReturnLaw:
+        """Law of G from (s, c) under the policy greedy for the interpolated V̂.
+
+        The mass is pushed over x_t = γ^t c_t on a grid of its own, for enough steps that the tail is a
+        twentieth of its spacing; the policy is that which keeps x rounded at random to this grid.
+        """
+        g, span = self.problem.g, [float(x) for x in self.problem.span]
+        delta = max((span[1] - span[0]) / self.law_atoms, 1e-300) if span[1] > span[0] else 1.0
+        half = (span[1] - span[0]) / 2
+        H = max(1, math.ceil(math.log(max(20 * half / delta, 1.0)) / -math.log(g)))
+        middle, tail = g**H * (span[0] + span[1]) / 2, g**H * half * (1 + 16 * U)
+        ladder = Ladder.build(self.problem, H, float(stock), 1, delta, exact=False, tail=middle)
+        acts = []
+        for t in range(H):
+            stocks = np.ascontiguousarray(ladder.positions(t) / g**t)
+            acts.append(np.stack([self.look(x, stocks)[0] for x in range(self.problem.S)]))
+        done = Pass(ladder, _NO_UTILITY, np.zeros((self.problem.S, 1)), tuple(acts), 0.0, False)
+        return done.push(s, 0, tail)
+
+
+_NO_UTILITY: Any = None
+
+
+def grid_values(
+    problem: Problem,
+    slopes: tuple[Real, Real],
+    *,
+    atoms: int,
+    window: tuple[Real, Real] | None = None,
+    tol: float | None = None,
+    max_iter: int = 1_000_000,
+    progress: bool | None = None,
+) -> GridValues:
+    """V*(s, c) for f = a₊x₊ + a₋x₋, slopes (a₊, a₋), by sweeps on `atoms` nodes.
+
+    Parameters
+    ----------
+    problem
+        Stationary, infinite horizon, γ < 1.
+    slopes
+        (a₊, a₋).
+    atoms
+        Nodes, at least 3.
+    window
+        (lo, hi) to cover, if not the smallest one.
+    tol
+        Bound on the unfinished iteration; a hundredth of the discretisation bound by default.
+    max_iter
+        Sweeps before `NotConverged`.
+    progress
+        Show a bar; by default on a terminal.
+
+    Returns
+    -------
+    GridValues
+        With |V̂ − V*| ≤ `errors.total` at nodes, `between.total` anywhere.
+
+    Raises
+    ------
+    InvalidArgument
+        If the window does not cover the return range, or atoms < 3.
+    NotConverged
+        After `max_iter` sweeps.
+
+    Complexity: O(n·Σ outcomes) a sweep, about log(1/tol)/log(1/γ) sweeps.
+    """
+    if atoms < 3:
+        raise InvalidArgument(f"atoms={atoms}, a stock grid needs at least 3 nodes")
+    far = FarField.of(problem, slopes, window)
+    stage, g = problem.stages[0], problem.g
+    lo, hi = float(far.lo), float(far.hi)
+    n = atoms if hi > lo else 3
+    hi = hi if hi > lo else lo + 1.0
+    delta = (hi - lo) / (n - 1)
+    table = Table.of(np.array([float(r) for r in stage.rewards]), g, lo, delta, n)
+    left, right = (float(a) for a in far.slopes)
+    L = max(abs(left), abs(right))
+    ends = np.stack([float_array(v) for v in far.values])
+    points = lo + delta * np.arange(n)
+    V = np.tile(np.where(points >= 0, right * points, left * points), (problem.S, 1))
+    V[:, 0], V[:, -1] = left * (points[0] + ends[0]), right * (points[-1] + ends[1])
+    damp = L * delta * (1 + 32 * U)
+    noise = damp * math.sqrt(table.variance) * g / math.sqrt((1 - g) * (1 + g))
+    between = damp * g * math.sqrt(0.25 + table.variance * g * g / ((1 - g) * (1 + g)))
+    scale = max(1.0, L * max(abs(lo), abs(hi)))
+    modulus = g * (1 + stage.defect)
+    floor = 8 * (stage.longest + 8) * U * scale
+    goal = max(tol if tol is not None else (0.01 * noise or 1e-12 * scale), floor / (1 - g))
+    act = np.empty(V.shape, dtype=np.uint16)
+    sweeps, rho, norm = 0, math.inf, 0.0
+    need = math.ceil(math.log(max(scale / goal, 2.0)) / -math.log(g)) + 2
+    with Progress(min(need, max_iter), f"stock grid, {problem.S}×{n}", progress) as bar:
+        while sweeps < max_iter:
+            made, rho, norm = kernels.stretch_iterate(
+                *stage.arrays, stage.kind, g, *table.arrays, left, right, ends,
+                V, act, goal * (1 - g) / g, min(CHUNK, max_iter - sweeps),
+            )  # fmt: skip
+            sweeps += made
+            bar.advance(made)
+            if not rho > goal * (1 - g) / g:
+                break
+    if not rho <= goal * (1 - g) / g:
+        raise NotConverged(
+            f"stock grid: change {rho:.3g} after {sweeps} sweeps, need {goal * (1 - g) / g:.3g}; "
+            "raise max_iter or tol"
+        )
+    step = ((stage.longest + 8) * U + stage.defect) * max(norm, scale) + 16 * U * scale / g
+    rounding = step / (1 - modulus) + L * far.error
+    residual = modulus * rho / (1 - modulus)
+    return GridValues(
+        problem,
+        far,
+        lo,
+        delta,
+        V,
+        Errors(noise, residual, 0.0, rounding),
+        Errors(between, residual, 0.0, rounding + step),
+        sweeps,
+    )
