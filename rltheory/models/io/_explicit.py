@@ -22,13 +22,17 @@ from ..mdp import MDP
 
 @dataclass
 class Listing:
-    """Choices in file order, grouped by state; transitions grouped by choice."""
+    """Choices in file order, grouped by state; transitions grouped by choice.
+
+    Choice k is called names[name[k]], "" if it has no name.
+    """
 
     path: str
     S: int
     exact: bool
     choice_state: IntVec
-    choice_name: list[str]
+    names: list[str]
+    name: IntVec
     rewards: NDArray[Any]
     indptr: IntVec
     indices: IntVec
@@ -39,7 +43,7 @@ class Listing:
 
 
 def action_ids(
-    path: str, state: IntVec, names: Sequence[str], actions: Sequence[str] | None
+    path: str, state: IntVec, names: Sequence[str], name: IntVec, actions: Sequence[str] | None
 ) -> tuple[IntVec, tuple[str, ...] | None]:
     """Action id of every choice, and the labels of the ids.
 
@@ -48,26 +52,32 @@ def action_ids(
     without names, or with a name twice in a state, are numbered within their state.
     """
     local = np.arange(state.size) - np.searchsorted(state, state)
-    if not any(names):
+    codes, first = np.unique(name, return_index=True)
+    used = [names[i] for i in codes[np.argsort(first)].tolist()]
+    table = np.zeros(len(names), dtype=np.int64)
+    if not any(used):
         return local, tuple(actions) if actions is not None else None
-    if all(re.fullmatch(r"a?\d{1,9}", name, re.ASCII) for name in names):
-        ids = np.array([int(name.lstrip("a")) for name in names], dtype=np.int64)
+    if all(re.fullmatch(r"a?\d{1,9}", word, re.ASCII) for word in used):
+        table[codes] = [int(names[i].lstrip("a")) for i in codes.tolist()]
+        ids = table[name]
         if not repeated(state, ids).size:
             return ids, tuple(actions) if actions is not None else None
         return local, None
-    order = list(actions) if actions is not None else [n for n in dict.fromkeys(names) if n]
-    place = {name: i for i, name in enumerate(order)}
-    unknown = next((n for n in names if n not in place), None)
+    order = list(actions) if actions is not None else [n for n in used if n]
+    place = {word: i for i, word in enumerate(order)}
+    unknown = next((n for n in used if n not in place), None)
     if unknown is not None:
         if actions is not None:
             raise InvalidArgument(f"{path}: action {unknown!r} is not in actions={list(actions)}; add it")
         return local, None
-    ids = np.array([place[name] for name in names], dtype=np.int64)
+    table[codes] = [place[names[i]] for i in codes.tolist()]
+    ids = table[name]
     if repeated(state, ids).size:
         if actions is not None:
             k = int(repeated(state, ids)[0])
+            word = names[name[k]]
             raise InvalidArgument(
-                f"{path}: state {state[k]} has two choices named {names[k]!r}; drop actions= to number them"
+                f"{path}: state {state[k]} has two choices named {word!r}; drop actions= to number them"
             )
         return local, None
     return ids, tuple(order)
@@ -109,7 +119,7 @@ def build(
             "add a self-loop, or read them as absorbing with deadlocks='terminal'"
         )
     mask[stuck] = True
-    ids, labels = action_ids(x.path, x.choice_state, x.choice_name, actions)
+    ids, labels = action_ids(x.path, x.choice_state, x.names, x.name, actions)
     counts = np.diff(x.indptr)
     if (counts == 0).any():
         k = int(np.argmax(counts == 0))

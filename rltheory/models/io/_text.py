@@ -17,11 +17,14 @@ from numpy.typing import NDArray
 
 from ...arrays import Real
 from ...errors import InvalidFile
+from ...kernels import text as kernel
 
 MAX_LINE = 1 << 20
 """Longest accepted line, in characters."""
 CHUNK = 1 << 20
 """Characters read at a time."""
+BULK = 1 << 16
+"""Bytes from which a file of doubles is read by the kernels: below, compiling them would take longer."""
 
 
 class Reader:
@@ -40,7 +43,9 @@ class Reader:
             self._file = self.path.open(encoding="utf-8", errors="surrogateescape", newline=None)
         except OSError as exc:
             raise InvalidFile(f"{self.path}: cannot be read ({exc.strerror}); check the path") from exc
-        self._lines = self._split()
+        self._block, self._at = [""], 1
+        self._blocks = self._split()
+        self._lines = self._each()
 
     def __enter__(self) -> Reader:
         return self
@@ -51,45 +56,62 @@ class Reader:
     def __iter__(self) -> Iterator[str]:
         for line in self._lines:
             self.number += 1
-            line = line.strip()
-            if not line:
-                continue
-            if line.startswith(self.comments):
-                if self.keep is not None and line.startswith(self.keep):
-                    self.notes.append(line)
-                continue
-            yield line
+            if kept := self.kept(line):
+                yield kept
+
+    def kept(self, line: str) -> str:
+        """The line, stripped; "" for a comment, which may be noted."""
+        line = line.strip()
+        if line.startswith(self.comments):
+            if self.keep is not None and line.startswith(self.keep):
+                self.notes.append(line)
+            return ""
+        return line
 
     def _split(self) -> Iterator[str]:
-        """Lines as they are, from chunks checked for bytes that are no text."""
+        """Blocks of whole lines without the last line end, checked for bytes that are no text."""
         rest, more = "", True
         while more:
             chunk = self._file.read(CHUNK)
             more = chunk != ""
-            lines = (rest + chunk).split("\n")
-            rest = lines.pop() if more else ""
+            block, cut, rest = (rest + chunk).rpartition("\n") if more else (rest, "\n", "")
             if len(rest) > MAX_LINE:
-                self.number += len(lines) + 1
+                self.number += block.count("\n") + len(cut) + 1
                 self.fail(rest, f"lines of at most {MAX_LINE} characters")
             self.plain = self.plain and chunk.isascii() and "_" not in chunk
             if "\0" in chunk or not (chunk.isascii() or _is_text(chunk)):
-                bad = next((i for i, x in enumerate([*lines, rest]) if "\0" in x or not _is_text(x)), 0)
+                lines = [*block.split("\n"), rest] if cut else [rest]
+                bad = next((i for i, x in enumerate(lines) if "\0" in x or not _is_text(x)), 0)
                 self.number += bad + 1
-                self.fail([*lines, rest][bad], "UTF-8 text; is this a binary or compressed file?")
-            yield from lines
+                self.fail(lines[bad], "UTF-8 text; is this a binary or compressed file?")
+            if cut:
+                yield block
 
-    def blocks(self, size: int = 20_000) -> Iterator[tuple[list[int], list[list[str]]]]:
-        """Blocks of lines as token lists, with their line numbers."""
+    def _each(self) -> Iterator[str]:
+        """Lines as they are."""
+        for block in self._blocks:
+            self._block, self._at = block.split("\n"), 0
+            for line in self._block:
+                self._at += 1
+                yield line
+
+    def rest(self) -> Iterator[str]:
+        """What follows the last line read, as blocks of whole lines; `number` is left to the caller."""
+        if self._at < len(self._block):
+            yield "\n".join(self._block[self._at :]) + "\n"
+        for block in self._blocks:
+            yield block + "\n"
+
+    def rows(self, block: str) -> tuple[list[int], list[list[str]]]:
+        """Line numbers and tokens of the lines of a block of `rest`."""
         numbers: list[int] = []
         rows: list[list[str]] = []
-        for line in self:
-            numbers.append(self.number)
-            rows.append(line.split())
-            if len(rows) == size:
-                yield numbers, rows
-                numbers, rows = [], []
-        if rows:
-            yield numbers, rows
+        for line in block[:-1].split("\n"):
+            self.number += 1
+            if kept := self.kept(line):
+                numbers.append(self.number)
+                rows.append(kept.split())
+        return numbers, rows
 
     def line(self, expected: str) -> str:
         """The next line, or an error that the file ends here."""
@@ -150,16 +172,23 @@ def read_rows(
     """
     parts: list[list[NDArray[Any]]] = []
     place, numbers = {"": 0}, []
-    for lines, rows in f.blocks():
-        cols = _columns(rows, fields, exact, f.plain)
-        if cols is None or len(cols) > len(fields) + 1 + word:
-            cols = _one_by_one(f, lines, rows, fields, form, exact, what, word)
-        names = cols[len(fields) + 1] if len(cols) > len(fields) + 1 else [""] * len(rows)
+    for block in f.rest():
+        quick = None if exact or f.size < BULK else _quick_columns(f, block, [b for b, _ in fields], word)
+        if quick is not None:
+            lines, cols = quick
+        else:
+            at, rows = f.rows(block)
+            if not rows:
+                continue
+            lines, cols = np.array(at, dtype=np.int64), _columns(rows, fields, exact, f.plain)
+            if cols is None or len(cols) > len(fields) + 1 + word:
+                cols = _one_by_one(f, at, rows, fields, form, exact, what, word)
+        names = cols[len(fields) + 1] if len(cols) > len(fields) + 1 else [""] * len(lines)
         for name in dict.fromkeys(names):
             place.setdefault(name, len(place))
-        code = np.fromiter(map(place.__getitem__, names), np.int64, len(rows))
+        code = np.fromiter(map(place.__getitem__, names), np.int64, len(names))
         parts.append([*cols[: len(fields) + 1], code])
-        numbers.append(np.array(lines, dtype=np.int64))
+        numbers.append(lines)
     empty = [np.empty(0, dtype=np.int64) for _ in fields]
     joined = (
         [np.concatenate(c) for c in zip(*parts, strict=True)]
@@ -167,6 +196,58 @@ def read_rows(
         else [*empty, as_array([], exact), empty[0]]
     )
     return Rows(joined[:-2], joined[-2], list(place), joined[-1], np.concatenate([empty[0], *numbers]))
+
+
+class Tokens:
+    """Tokens of one block of ASCII lines, see `kernels.text`; the arrays are used again for the next."""
+
+    def __init__(self, *, marks: bool) -> None:
+        self.marks, self.count, self.text = marks, 0, ""
+        self.raw = np.empty(0, dtype=np.uint8)
+        self.powers = np.array([10.0**i for i in range(23)])
+        self.arrays: tuple[NDArray[Any], ...] = ()
+
+    def read(self, text: str) -> bool:
+        """Split `text`, which ends with a line end; False if it is not ASCII."""
+        if not text.isascii():
+            return False
+        self.text, self.raw = text, np.frombuffer(text.encode("ascii"), dtype=np.uint8)
+        if not self.arrays or self.arrays[0].size < self.raw.size:
+            types = (np.uint8, np.int32, np.int32, np.int32, np.int64, np.float64)
+            self.arrays = tuple(np.empty(self.raw.size, dtype=t) for t in types)
+        self.count = kernel.tokenise(self.raw, self.marks, self.powers, *self.arrays)
+        kind, start, end, _, _, value = self.arrays
+        pending = np.flatnonzero(kind[: self.count] == kernel.PENDING)
+        ends = zip(start[pending].tolist(), end[pending].tolist(), strict=True)
+        if pending.size:
+            value[pending] = [float(text[a:b]) for a, b in ends]
+        return True
+
+
+def _quick_columns(
+    f: Reader, block: str, bounds: Sequence[int], word: bool
+) -> tuple[NDArray[np.int64], list[Any]] | None:
+    """Line numbers and columns of a block of plain rows of one length; None for any other."""
+    k, tokens = len(bounds), Tokens(marks=False)
+    if not tokens.read(block) or tokens.count == 0:
+        return None
+    kind, start, end, line, integer, value = (x[: tokens.count] for x in tokens.arrays)
+    width = int(np.searchsorted(line, line[0], side="right"))
+    if width not in (k + 1, k + 1 + word) or tokens.count % width:
+        return None
+    kind, at, integer = kind.reshape(-1, width), line.reshape(-1, width), integer.reshape(-1, width)
+    good = (at == at[:, :1]).all() and (np.diff(at[:, 0]) > 0).all()
+    good = good and (kind[:, :k] == kernel.INTEGER).all() and (kind[:, k] != kernel.WORD).all()
+    if not good or any((integer[:, i] >= bound).any() for i, bound in enumerate(bounds)):
+        return None
+    cols: list[Any] = [integer[:, i].copy() for i in range(k)]
+    cols.append(value.reshape(-1, width)[:, k].copy())
+    if width > k + 1:
+        ends = zip(start[k + 1 :: width].tolist(), end[k + 1 :: width].tolist(), strict=True)
+        cols.append([block[a:b] for a, b in ends])
+    lines = f.number + 1 + at[:, 0].astype(np.int64)
+    f.number += block.count("\n")
+    return lines, cols
 
 
 def _columns(rows: list[list[str]], fields: Sequence[tuple[int, str]], exact: bool, plain: bool) -> Any:
