@@ -23,7 +23,7 @@ MAX_LINE = 1 << 20
 """Longest accepted line, in characters."""
 CHUNK = 1 << 20
 """Characters read at a time."""
-BULK = 1 << 16
+BULK = 1 << 20
 """Bytes from which a file of doubles is read by the kernels: below, compiling them would take longer."""
 
 
