@@ -1,6 +1,7 @@
 """Ávila Pires et al.: Optimizing Return Distributions with Distributional Dynamic Programming (2025).
 
-`setting` has what the claims let x be; `structure` the stock, the operator and the conditions on the
-functional; `projections`, `fixed_points`, `approximate_control` and `stock_grids` what is lost by atoms on
-a grid; `experiments` the pictures.
+`definitions` has laws and utilities, `setting` models and random instances.  Structure: `structure` (stock,
+operator, contraction, monotonicity), `conditions` (mixtures), `scaling` (γ), `stockless` (no stock).
+Approximation: `projections`, `fixed_points`, `nesting`, `quantiles` (projected laws), `control` (choosing with
+them), `stock_grids` and `time_grids` (stocks on a grid or lattice).  `experiments` draws.
 """

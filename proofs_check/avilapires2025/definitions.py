@@ -190,6 +190,7 @@ UTILITIES: dict[str, Utility] = {
     "x": lambda x: x,
     "x₋": lambda x: min(x, ZERO),
     "x₊": lambda x: max(x, ZERO),
+    "|x|": abs,
     "−|x|": lambda x: -abs(x),
     "−x²": lambda x: -x * x,
     "x³": lambda x: x**3,
