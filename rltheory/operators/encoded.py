@@ -187,19 +187,26 @@ def policy_chain(model: MDP | OutcomeMDP, pi: Policy | ArrayLike) -> OutcomeMDP:
     pair = np.repeat(np.arange(base.N), np.diff(base.outcome_ptr))
     joint = weights[pair] * base.prob
     keep = joint != 0
-    state = base.pair_state[pair][keep]
-    return OutcomeMDP(
-        joint[keep],
-        base.next_state[keep],
-        base.reward[keep],
-        base.gamma,
-        pair_state=np.arange(base.S),
-        pair_action=np.zeros(base.S, dtype=np.int64),
-        outcome_ptr=np.searchsorted(state, np.arange(base.S + 1)),
+    ptr = np.searchsorted(base.pair_state[pair][keep], np.arange(base.S + 1)).astype(np.int64)
+    out = object.__new__(OutcomeMDP)  # a model lifted from doubles sums to 1 ± rounding, and may
+    out._set(
         S=base.S,
+        A=1,
+        N=base.S,
+        gamma=base.gamma,
+        state_ptr=frozen(np.arange(base.S + 1)),
+        pair_state=frozen(np.arange(base.S)),
+        pair_action=frozen(np.zeros(base.S, dtype=np.int64)),
+        outcome_ptr=frozen(ptr),
+        prob=frozen(joint[keep]),
+        next_state=frozen(base.next_state[keep]),
+        reward=frozen(base.reward[keep]),
         mu=base.mu,
         terminal=base.terminal,
+        states=base.states,
+        actions=None,
     )
+    return out
 
 
 def _weights(model: OutcomeMDP, pi: Policy) -> PairVec:

@@ -198,6 +198,13 @@ def test_a_bracket_holds_a_fixed_point(rho: float, start: Any) -> None:
         assert all(a <= ball.to_arb(b) for a, b in zip(G(out.upper), out.upper))
 
 
+def test_a_model_in_doubles_is_lifted_as_stored() -> None:
+    out = CrossEntropyTD([1, 1], HLGauss(-12.0, 12.0, 25)).run(chain().float())  # 1/3 is rounded
+    exact = CrossEntropyTD([1, 1], HLGauss(-12, 12, 25)).run(chain())
+    assert out.error < 1e-12
+    assert np.abs(out.Q - exact.Q).max() < 1e-12
+
+
 def test_one_hot_fixed_points_are_exact_and_can_differ() -> None:
     M, pi = chain(), [1, 1]
     low, high = (CrossEntropyTD(pi, OneHot(-12, 12, 13), start=s).run(M) for s in ("low", "high"))
