@@ -5,5 +5,15 @@ from .horizon import HorizonSolution
 from .law import ReturnLaw
 from .solution import Solution, Status, Step
 from .stock import StockSolution
+from .vector_law import VectorLaw
 
-__all__ = ["Enclosure", "HorizonSolution", "ReturnLaw", "Solution", "Status", "Step", "StockSolution"]
+__all__ = [
+    "Enclosure",
+    "HorizonSolution",
+    "ReturnLaw",
+    "Solution",
+    "Status",
+    "Step",
+    "StockSolution",
+    "VectorLaw",
+]

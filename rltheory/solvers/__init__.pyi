@@ -33,6 +33,8 @@ from .gittins import GittinsIndex as GittinsIndex
 from .gittins import bandit_mdp as bandit_mdp
 from .gittins import gittins_index as gittins_index
 from .gittins import index_policy as index_policy
+from .history_policies import history_laws as history_laws
+from .history_policies import history_optimum as history_optimum
 from .hitting import diameter as diameter
 from .hitting import hitting_times as hitting_times
 from .implicit_q import ImplicitQ as ImplicitQ
@@ -78,6 +80,14 @@ from .starc import reachable_states as reachable_states
 from .starc import reward_norm as reward_norm
 from .starc import starc_distance as starc_distance
 from .stock import StockDP as StockDP
+from .stock_baselines import GeneralisedPolicy as GeneralisedPolicy
+from .stock_baselines import StockBlind as StockBlind
+from .stock_baselines import StockEvaluation as StockEvaluation
+from .stock_baselines import open_loop as open_loop
+from .stock_exact import StockInduction as StockInduction
+from .stock_exact import StockValueIteration as StockValueIteration
+from .stock_iteration import StockPolicyIteration as StockPolicyIteration
+from .stock_iteration import classic_reduction as classic_reduction
 from .topological import Topological as Topological
 from .value_iteration import ValueIteration as ValueIteration
 from .variance import horizon_variance as horizon_variance
