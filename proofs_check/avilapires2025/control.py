@@ -131,6 +131,11 @@ def convex(read: Reader) -> Control:
     return control(read, UPPER)
 
 
+def upper(read: Reader) -> Control:
+    """Mostly convex utilities: there V̂ exceeds V*."""
+    return control(read, ("|x|", "|x|", "|x|", "−|x|"))
+
+
 def concave(read: Reader) -> Control:
     """Concave utilities."""
     return control(read, LOWER)
@@ -227,7 +232,7 @@ cat_control: Claim[Control] = Claim(
 cat_control_upper: Claim[Control] = Claim(
     statement="V̂ − V* ≤ (LΔ/2)√(Σ_{t<H} γ^{2t}) (squares compared)",
     source=PAPER.at("control with categorical laws; derived"),
-    let=decoded(control, 80),
+    let=decoded(upper, 80),
     assume=[
         inside(-9),
         Assumption(
