@@ -305,8 +305,11 @@ def gauss_seidel_iteration(
 
 
 @njit(cache=True)
-def _policy_backup(pdata: Any, pidx: Any, plen: Any, prew: Any, gamma: Any, V: Any, out: Any) -> Any:
-    """out = T^πV for rows of plen[s] entries stored one after another; returns (min, max) of T^πV − V."""
+def _policy_backup(pdata: Any, pidx: Any, plen: Any, R: Any, rows: Any, gamma: Any, V: Any, out: Any) -> Any:
+    """out = T^πV for π(s) = rows[s]; returns (min, max) of T^πV − V.
+
+    The rows of P, of plen[s] entries, are stored one after another; R is the model's.
+    """
     one, two = np.uint64(1), np.uint64(2)
     lo, hi, check = np.inf, -np.inf, 0.0
     j = np.uint64(0)
@@ -320,7 +323,7 @@ def _policy_backup(pdata: Any, pidx: Any, plen: Any, prew: Any, gamma: Any, V: A
         if j < stop:
             a += pdata[j] * V[pidx[j]]
             j += one
-        x = prew[s] + gamma * (a + b)
+        x = R[rows[s]] + gamma * (a + b)
         d = x - V[s]
         out[s] = x
         check += 0.0 * d
@@ -333,7 +336,7 @@ def _policy_backup(pdata: Any, pidx: Any, plen: Any, prew: Any, gamma: Any, V: A
 
 @njit(cache=True)
 def _policy_gauss_seidel(
-    pdata: Any, pidx: Any, plen: Any, prew: Any, gamma: Any, size: Any, back: Any, V: Any
+    pdata: Any, pidx: Any, plen: Any, R: Any, rows: Any, gamma: Any, size: Any, back: Any, V: Any
 ) -> Any:
     """One in-place sweep of T^π, from the last state if `back`; rows as for `_policy_backup`, `size` entries.
 
@@ -358,7 +361,7 @@ def _policy_gauss_seidel(
             a += pdata[j] * V[pidx[j]]
         if not back:
             at = stop
-        x = prew[s] + gamma * (a + b)
+        x = R[rows[s]] + gamma * (a + b)
         d = x - V[s]
         V[s] = x
         check += 0.0 * d
@@ -402,7 +405,7 @@ def modified_policy_iteration(
         width += longest
         last[s] = 0xFFFFFFFF
     pdata, pidx = np.empty(width), np.empty(width, np.uint32)
-    plen, prew = np.empty(S, np.uint32), np.empty(S)
+    plen = np.empty(S, np.uint32)
     slow, trial, rate, mark = False, 0, 0.0, 0.0
     how, n, done, flips = 0, 0, 0, 0
     lo, hi = -np.inf, np.inf
@@ -429,17 +432,16 @@ def modified_policy_iteration(
                 pidx[i] = indices[j]
                 i += one
                 j += one
-            prew[s] = R[k]
         goal = 0.1 * (hi - lo)
         limit = sweeps if sweeps > 0 else 1000
         m = 0
         while m < limit:
             if slow and m % 8 != 7:
-                a, b = _policy_gauss_seidel(pdata, pidx, plen, prew, gamma, i, m % 2 == 0, old)
+                a, b = _policy_gauss_seidel(pdata, pidx, plen, R, last, gamma, i, m % 2 == 0, old)
                 m += 1
                 a, b = min(a, 0.0), max(b, 0.0)
             else:
-                a, b = _policy_backup(pdata, pidx, plen, prew, gamma, old, new)
+                a, b = _policy_backup(pdata, pidx, plen, R, last, gamma, old, new)
                 old, new = new, old
                 flips += 1
                 m += 1

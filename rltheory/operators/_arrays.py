@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import FloatVec, IntVec, exact_array, float_array, frozen, sup_norm
+from ..arrays import FloatVec, IntVec, chunks, exact_array, float_array, frozen, sup_norm
 from ..kernels import bellman_csr, bellman_dense, certificate
 from ..models.mdp import MDP
 
@@ -131,7 +131,12 @@ def _pair_arrays(mdp: MDP) -> PairArrays:
         if rows.size < SMALL or 4 * np.count_nonzero(rows) > rows.size:
             model = (read_only(rows), read_only(mdp.R_pairs), float(mdp.gamma), state_pointer(mdp))
             return PairArrays(True, model, mdp.S)
-    return PairArrays(False, csr_arrays(mdp), int(np.diff(mdp.csr[2]).max()))
+    return PairArrays(False, csr_arrays(mdp), _longest(mdp.csr[2]))
+
+
+def _longest(indptr: IntVec) -> int:
+    """Largest number of entries of a row, looked at piece by piece."""
+    return max(int(np.diff(indptr[lo : hi + 1]).max()) for lo, hi in chunks(indptr.size - 1))
 
 
 def _remembered(mdp: MDP, name: str, make: Callable[[MDP], Any]) -> Any:

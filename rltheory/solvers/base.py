@@ -208,7 +208,7 @@ def _greedy_certificate(mdp: MDP, V: ArrayLike, midpoint: bool) -> tuple[FloatVe
         pi = greedy(mdp, np.zeros(mdp.S))
         return point, float_bounds(mdp, pair_arrays(mdp), point.copy()), pi, math.inf
     got = _one_backup(mdp, pair_arrays(mdp), point, slack=TIE * max(1.0, norm), midpoint=midpoint)
-    return got.V, got.bounds, Policy.trusted(mdp.pair_action[got.rows], mdp.A), float(got.loss)
+    return got.V, got.bounds, Policy.trusted(mdp.chosen_actions(got.rows), mdp.A), float(got.loss)
 
 
 def _certificate_in_parts(

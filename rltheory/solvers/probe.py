@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..arrays import FloatVec, sup_norm
+from ..arrays import sup_norm
 from ..kernels import ordering
 from ..models.mdp import MDP
 from ..operators._arrays import csr_arrays, pair_arrays
@@ -41,7 +42,7 @@ class Probe:
         Mean factor by which sp(TV − V) shrank in the last `LATE` of `BURST` sweeps; 1 if it did not, or
         where other structure decides and no sweep was made.
     V
-        (S,) values after those sweeps: a start that is already paid for.
+        (S,) values after those sweeps, in single precision: a start that is already paid for.
     """
 
     S: int
@@ -55,7 +56,7 @@ class Probe:
     ordered: bool
     absorbing: int
     contraction: float
-    V: FloatVec = field(repr=False, compare=False)
+    V: NDArray[np.floating[Any]] = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,8 @@ def probe(mdp: MDP) -> Probe:
         rate = _rate(spans)
     return Probe(
         S=S, N=mdp.N, nnz=nnz, gamma=float(mdp.gamma), dense=pairs.dense, band=band, sure=sure / mdp.N,
-        loops=loops / mdp.N, ordered=ordered, absorbing=absorbing, contraction=rate, V=V,
+        loops=loops / mdp.N, ordered=ordered, absorbing=absorbing, contraction=rate,
+        V=V.astype(np.float32) if sup_norm(V) < 1e38 else V,
     )  # fmt: skip
 
 

@@ -139,3 +139,21 @@ def test_sup_norm_of_doubles() -> None:
     assert rl.sup_norm(np.array([-3.0, 2.0])) == 3.0
     assert np.isnan(rl.sup_norm(np.array([1.0, np.nan])))
     assert str(rl.sup_norm(np.array([-0.0]))) == "0.0"
+
+
+def test_solving_takes_the_rows_of_one_policy_and_a_few_vectors(large: rl.MDP) -> None:
+    rl.solve(rl.gallery.random_garnet(500, A, B, 0.9, 0))
+    mdp = rl.MDP.from_pairs(*parts(large)[0], **parts(large)[1])
+    sol, most, held = peak(lambda: rl.solve(mdp))
+    assert sol.solver == "ModifiedPolicyIteration"
+    residuals = 8 * 100_000
+    assert most < 12 * S * B + 6 * 8 * S + residuals + 200_000
+    assert held < 6 * 8 * S
+    assert {"pair_state", "pair_action"}.isdisjoint(vars(mdp))
+
+
+def test_huge_values_leave_the_probe_in_doubles() -> None:
+    mdp = rl.gallery.random_garnet(300, 3, 4, 0.9, 0)
+    sol = rl.solve(mdp.replace(R=mdp.R_pairs * 1e300))
+    assert sol.status.ok
+    assert np.allclose(sol.V / 1e300, rl.solve(mdp).V, rtol=1e-6)
