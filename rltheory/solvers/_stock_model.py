@@ -26,6 +26,8 @@ from ..results.law import ReturnLaw
 
 U = 2.0**-53
 """Unit roundoff of a double."""
+SIMPLE = 10_000_000
+"""Largest denominator of a rational that a double may stand for."""
 SNAP = 1e-9
 """Rewards in doubles within this of a multiple of the spacing are taken to be that multiple."""
 
@@ -281,14 +283,15 @@ def bounded(value: Any, error: float, *, convex: float = 0.0) -> Reading:
 
 # ---- lattices ------------------------------------------------------------------------------------
 def snapped(r: Any, scale: float) -> Fraction:
-    """`r` as a rational: itself, or the simplest one within 1e−9·scale of a double."""
+    """`r` as a rational: itself; for a double a simple fraction within 1e−9·scale, or a short decimal."""
     if not isinstance(r, float):
         return to_fraction(r)
-    for largest in (10, 1_000, 1_000_000):
+    for largest in (10, 1_000):
         q = Fraction(r).limit_denominator(largest)
         if abs(float(Fraction(r) - q)) <= SNAP * scale:
             return q
-    return Fraction(r)
+    q = Fraction(repr(float(r)))
+    return q if q.denominator <= SIMPLE else Fraction(r)
 
 
 def decimal(c: Real) -> Fraction:
@@ -320,14 +323,16 @@ def lattice_step(problem: Problem, spacing: Real | None = None) -> tuple[Fractio
         return None
     given = to_fraction(spacing) if spacing is not None else None
     gamma = problem.rational_gamma
-    if abs(float(gamma) - float(problem.gamma)) > 4 * U or gamma.denominator ** (problem.H - 1) > 2**60:
+    if isinstance(problem.gamma, float) and (
+        abs(float(gamma) - problem.gamma) > 4 * U or gamma.denominator > SIMPLE
+    ):
         return None
     snap, steps = 0.0, []
     for stage in problem.stages:
         for r, q in zip(stage.rewards, stage.snapped, strict=True):
             snap = max(snap, abs(float(to_fraction(r) - q)))
             steps.append(q)
-    if any(q.denominator > 2**40 for q in steps):
+    if not problem.is_exact and any(q.denominator > SIMPLE for q in steps):
         return None
     delta = common_step(steps) / gamma.denominator ** (problem.H - 1)
     if given is None:

@@ -88,7 +88,7 @@ class StockDP:
     >>> from rltheory import gallery, objectives, stock_augmented
     >>> sol = StockDP(objectives.cvar(Fraction(1, 2))).run(stock_augmented(gallery.gambler_chain(), H=6))
     >>> sol.value(0), sol.start(0), sol.law(0).cvar(Fraction(1, 2))
-    (Fraction(73, 128), Fraction(-3, 1), Fraction(73, 128))
+    (Fraction(73, 128), Fraction(-2, 1), Fraction(73, 128))
     """
 
     objective: Objective
@@ -165,6 +165,10 @@ class StockDP:
             )
         if asked == "grid":
             _check_grid(problem, inner)
+        if asked == "lattice" and problem.H is not None:
+            step = lattice_step(problem, self.spacing)
+            if step is not None:
+                _check_size(*_size(problem, step[0], self.stocks))
         if asked is not None:
             return asked, "asked for"
         if problem.H is None:
@@ -178,11 +182,8 @@ class StockDP:
                 )
             return "time", "the discounted rewards have no common spacing"
         nodes, work, held = _size(problem, step[0], self.stocks)
-        if held > BYTES and (lattice or jumps):
-            raise InvalidArgument(
-                f"StockDP: a lattice of {nodes:.3g} nodes keeps {held / 1e9:.3g} GB of actions; "
-                "use a shorter horizon, coarser rewards, or a Lipschitz utility"
-            )
+        if lattice or jumps:
+            _check_size(nodes, work, held)
         if (work > WORK or held > BYTES) and not (lattice or jumps):
             return "time", f"a lattice of spacing {step[0]} would need {nodes:.3g} nodes"
         return "lattice", f"all γᵗr are multiples of {step[0]}"
@@ -301,11 +302,23 @@ def _size(problem: Problem, step: Fraction, stocks: tuple[Real, Real] | None) ->
     """Most nodes of a step, nodes times outcomes of all steps, bytes of actions of a lattice pass."""
     lo, hi = window(problem, stocks)
     H = problem.H or 1
-    first = float((to_fraction(hi) - to_fraction(lo)) / step) + 1
-    last = first + float((to_fraction(problem.span[1]) - to_fraction(problem.span[0])) / step)
+    first = _float((to_fraction(hi) - to_fraction(lo)) / step) + 1
+    last = first + _float((to_fraction(problem.span[1]) - to_fraction(problem.span[0])) / step)
     mean = (first + last) / 2
     K = max(x.model.K for x in problem.stages)
     return last, H * mean * K, 2 * H * mean * problem.S
+
+
+def _float(x: Fraction) -> float:
+    return float(x) if x < 10**300 else math.inf
+
+
+def _check_size(nodes: float, work: float, held: float) -> None:
+    if held > BYTES:
+        raise InvalidArgument(
+            f"StockDP: a lattice of {nodes:.3g} nodes keeps {held / 1e9:.3g} GB of actions; use a shorter "
+            "horizon, rewards with a coarser common spacing, or a Lipschitz utility with representation='time'"
+        )
 
 
 def _rational(slopes: tuple[Any, Any]) -> bool:

@@ -209,7 +209,7 @@ def _enclose_cvar(b: Any, V: Any, tau: Any, error: float, complete: bool) -> Out
     phi = b + V / tau
     best = int(np.argmax(phi))
     value = phi[best]
-    if complete:
+    if complete or len(b) == 1:  # one b: the return is sure
         upper = value
     else:
         width = b[1:] - b[:-1]
