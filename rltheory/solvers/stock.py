@@ -317,7 +317,7 @@ def _check_size(nodes: float, work: float, held: float) -> None:
     if held > BYTES:
         raise InvalidArgument(
             f"StockDP: a lattice of {nodes:.3g} nodes keeps {held / 1e9:.3g} GB of actions; use a shorter "
-            "horizon, rewards with a coarser common spacing, or a Lipschitz utility with representation='time'"
+            "horizon, rewards with a coarser spacing, or a Lipschitz utility with representation='time'"
         )
 
 
