@@ -149,7 +149,7 @@ def mixture_witness(
     Examples
     --------
     >>> print(mixture_witness(lambda law: law.cvar(Fraction(1, 2)), atoms=(-1, 1, 5)))
-    {-1: 1/2, 1: 1/2} is ... (-1 ≥ -1), but mixed with a sure 5 at weight 1/2 it is worse (... < ...)
+    a sure -1 is at least as good as {-1: 1/2, 1: 1/2} (-1 ≥ -1), but mixed with a sure 1 ... (-1 < 0)
     """
     known = getattr(K, "triple", None)
     if known is not None:
@@ -254,7 +254,7 @@ def gamma_witness(
     Examples
     --------
     >>> print(gamma_witness(lambda x: min(x, 1), Fraction(1, 2), grid=[0, 1, 2, 4]))
-    a sure 1 is at least as good as a sure 4 (1 ≥ 1), but with all values times γ=1/2 it is worse (1/2 < 1)
+    a sure 1 is at least as good as a sure 2 (1 ≥ 1), but with all values times γ=1/2 it is worse (1/2 < 1)
     """
     for scale in SCALES if grid is None else (1,):
         points: list[Any] = [scale * x for x in GRID] if grid is None else list(grid)

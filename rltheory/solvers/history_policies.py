@@ -54,7 +54,7 @@ def history_laws(
     --------
     >>> from rltheory.models import gallery
     >>> [len(laws) for laws in history_laws(gallery.outcome_family(), 3)]
-    [128, 96, 128]
+    [128, 128, 128]
     """
     stocks = model if isinstance(model, StockMDP) else None
     H = stocks.H if H is None and stocks is not None else H
@@ -65,7 +65,7 @@ def history_laws(
     gamma = base.exact().gamma
     sets: tuple[tuple[Pairs, ...], ...] = tuple((((zero, Fraction(1)),),) for _ in range(base.S))
     for t in reversed(range(H)):
-        stage = (stocks.stage(t) if stocks is not None and stocks.H is not None else base).exact()
+        stage = (base if stocks is None or stocks.stationary else stocks.stage(t)).exact()
         sets = tuple(_laws(stage, s, gamma, sets, max_laws) for s in range(stage.S))
     return sets
 

@@ -262,7 +262,14 @@ def _values(aug: Augmented, pi: Sequence[int], o: Objective, factor: Any) -> lis
                 A[k, at[j]] -= factor * p
             else:
                 b[k] += factor * p * V[j]
-    for i, v in zip(inner, solve_linear(A, b).tolist() if inner else [], strict=True):
+    try:
+        solved = solve_linear(A, b).tolist() if inner else []
+    except ZeroDivisionError:
+        raise InvalidArgument(
+            f"StockPolicyIteration: a policy may never end, and with the factor a={factor} of {o.name} its "
+            "value is not determined by the recursion; use an objective with a < 1, or a finite horizon"
+        ) from None
+    for i, v in zip(inner, solved, strict=True):
         V[i] = v
     return V
 
