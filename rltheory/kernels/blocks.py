@@ -32,7 +32,7 @@ SWEEPS, KRYLOV, BANDED = 0, 1, 2
 def self_loop_scales(data: Any, indices: Any, indptr: Any, gamma: Any, state_ptr: Any) -> Any:
     """(N,) factors 1/(1 − γp_ss)."""
     one = np.uint64(1)
-    c = np.ones(indptr.size - 1)
+    c = np.empty(indptr.size - 1)
     k, j = np.uint64(0), np.uint64(0)
     for s in range(state_ptr.size - 1):
         t = np.uint32(s)
@@ -182,7 +182,16 @@ def apply_sweep(pdata: Any, pidx: Any, pptr: Any, n: Any, z: Any, w: Any, y: Any
 
 @njit(cache=True)
 def krylov(
-    pdata: Any, pidx: Any, pptr: Any, prew: Any, n: Any, v: Any, goal: Any, limit: Any, work: Any
+    pdata: Any,
+    pidx: Any,
+    pptr: Any,
+    prew: Any,
+    n: Any,
+    v: Any,
+    goal: Any,
+    limit: Any,
+    forward: Any,
+    work: Any,
 ) -> Any:
     """BiCGSTAB on (I − G)e = sweep(v) − v, v ← v + e, until the largest residual is ≤ goal.
 
@@ -193,7 +202,7 @@ def krylov(
     r, hat, p, q, t, w = work[0], work[1], work[2], work[3], work[4], work[5]
     for i in range(n):
         w[i] = v[i]
-    policy_sweep(pdata, pidx, pptr, prew, n, False, w)
+    policy_sweep(pdata, pidx, pptr, prew, n, forward, w)
     rho, size = 0.0, 0.0
     for i in range(n):
         x = w[i] - v[i]
@@ -279,7 +288,7 @@ def banded(
 def solve_blocks(
     data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, scale: Any, order: Any,
     block_ptr: Any, V: Any, arg: Any, goal: Any, noise: Any, rmax: Any, max_iter: Any, method: Any,
-    width: Any, turn: Any, changes: Any,
+    width: Any, turn: Any, changes: Any, work: Any,
 ) -> Any:  # fmt: skip
     """Solve the blocks in turn, in place.
 
@@ -300,6 +309,8 @@ def solve_blocks(
         improvement sweeps.
     changes
         (m,) output: largest change of each of the first m improvement sweeps of blocks of two or more.
+    work
+        (6, n) scratch for blocks of up to n states; None with SWEEPS, which then compiles nothing else.
 
     Returns
     -------
@@ -326,10 +337,11 @@ def solve_blocks(
             room = max(room, total)
     multi = largest if largest > 1 else 0
     pdata, pidx = np.empty(room), np.empty(room, np.uint32)
-    pptr, prew = np.zeros(multi + 1, np.uint64), np.empty(multi)
+    pptr, prew = np.empty(multi + 1, np.uint64), np.empty(multi)
+    pptr[0] = 0
     v, before = np.empty(multi), np.empty(multi)
-    work = np.empty((6, multi if method != 0 else 1))
     band = np.empty((1, 1))
+    forward = turn != turn  # False, but no literal: callees compile once
     how, steps, swept, direct, seen = 1, 0, 0, 0, 0
     norm = 0.0
     for b in range(block_ptr.size - 1):
@@ -352,7 +364,7 @@ def solve_blocks(
             continue
         state, n_block = 0, 0
         stale, record = 0, np.inf
-        flips = False
+        flips = forward
         while n_block < max_iter:
             worst, top, moved = improve(
                 data, indices, indptr, R, gamma, state_ptr, scale, order, first, last, flips, V, arg
@@ -390,21 +402,21 @@ def solve_blocks(
                 before[i] = x
             floor = 0.3 * max(goal * max(1.0, norm), noise * (norm + rmax))
             plain = method == 0 or stale > 40
-            if not plain:
+            if work is not None and not plain:
                 if method == 2 and below <= width and above <= width:
                     if band.shape[0] < n or band.shape[1] < below + above + 1:
                         band = np.empty((n, 2 * width + 1 if n > 2 * width else 2 * n))
                     banded(pdata, pidx, pptr, prew, n, below, above, band, v)
                     direct += 1
-                    rest = policy_sweep(pdata, pidx, pptr, prew, n, False, v)
+                    rest = policy_sweep(pdata, pidx, pptr, prew, n, forward, v)
                     swept += 1
                 else:
                     aim = max(floor, 0.03 * worst if moved > 0 else 0.0)
-                    rest = policy_sweep(pdata, pidx, pptr, prew, n, False, v)
+                    rest = policy_sweep(pdata, pidx, pptr, prew, n, forward, v)
                     start, left = rest, 4
                     swept += 1
                     while left > 0 and rest > aim:
-                        rest = policy_sweep(pdata, pidx, pptr, prew, n, False, v)
+                        rest = policy_sweep(pdata, pidx, pptr, prew, n, forward, v)
                         swept += 1
                         left -= 1
                         if left == 0 and 0.0 < rest < start:
@@ -412,8 +424,8 @@ def solve_blocks(
                             left = -1 if not more < 30.0 else int(more) + 2
                             start = 0.0
                     if rest > aim:
-                        done, rest = krylov(pdata, pidx, pptr, prew, n, v, aim, 400, work)
-                        rest = policy_sweep(pdata, pidx, pptr, prew, n, False, v)
+                        done, rest = krylov(pdata, pidx, pptr, prew, n, v, aim, 400, forward, work)
+                        rest = policy_sweep(pdata, pidx, pptr, prew, n, forward, v)
                         swept += done + 1
                 if not rest <= 0.9 * worst:
                     for i in range(n):

@@ -25,10 +25,13 @@ def strong_order(indices: Any, indptr: Any, state_ptr: Any) -> Any:
     Complexity: O(nnz) time, 24 bytes a state.
     """
     S = state_ptr.size - 1
-    number, low = np.zeros(S, np.uint32), np.zeros(S, np.uint32)
+    number, low = np.empty(S, np.uint32), np.empty(S, np.uint32)
     stack, path = np.empty(S, np.uint32), np.empty(S, np.uint32)
     at = np.empty(S, np.uint64)
-    order, block_ptr = np.empty(S, np.uint32), np.zeros(S + 1, np.int64)
+    order, block_ptr = np.empty(S, np.uint32), np.empty(S + 1, np.int64)
+    block_ptr[0] = 0
+    for s in range(S):
+        number[s] = 0
     one = np.uint64(1)
     closed = np.uint32(0xFFFFFFFF)
     clock, height, n, blocks = np.uint32(0), 0, 0, 0
@@ -81,29 +84,35 @@ def strong_order(indices: Any, indptr: Any, state_ptr: Any) -> Any:
                         break
                 blocks += 1
                 block_ptr[blocks] = n
-    return order, block_ptr[: blocks + 1].copy()
+    ends = np.empty(blocks + 1, np.int64)
+    for b in range(blocks + 1):
+        ends[b] = block_ptr[b]
+    return order, ends
 
 
 @njit(cache=True)
 def breadth_first(indices: Any, indptr: Any, state_ptr: Any, source: Any) -> Any:
     """(S,) uint32 states by number of steps to the mask `source`; those that cannot reach it last."""
     S = state_ptr.size - 1
-    start = np.zeros(S + 1, np.int64)
+    start, fill = np.empty(S + 1, np.int64), np.empty(S, np.int64)
+    for s in range(S + 1):
+        start[s] = 0
     for j in range(indices.size):
         start[np.int64(indices[j]) + 1] += 1
     for s in range(S):
         start[s + 1] += start[s]
-    fill = start[:-1].copy()
+        fill[s] = start[s]
     into = np.empty(indices.size, np.uint32)
     for s in range(S):
         for j in range(indptr[state_ptr[s]], indptr[state_ptr[s + 1]]):
             t = indices[j]
             into[fill[t]] = s
             fill[t] += 1
-    seen = np.zeros(S, np.bool_)
+    seen = np.empty(S, np.bool_)
     order = np.empty(S, np.uint32)
     n, head = 0, 0
     for s in range(S):
+        seen[s] = False
         if source[s]:
             seen[s] = True
             order[n] = s
@@ -132,7 +141,8 @@ def permuted(data: Any, indices: Any, indptr: Any, R: Any, state_ptr: Any, order
     for i in range(S):
         place[order[i]] = i
     x, col = np.empty(data.size), np.empty(data.size, np.uint32)
-    ptr, rew, sptr = np.zeros(N + 1, np.uint64), np.empty(N), np.zeros(S + 1, np.uint64)
+    ptr, rew, sptr = np.empty(N + 1, np.uint64), np.empty(N), np.empty(S + 1, np.uint64)
+    ptr[0], sptr[0] = 0, 0
     m, q = np.uint64(0), np.uint64(0)
     one = np.uint64(1)
     for i in range(S):
@@ -158,8 +168,9 @@ def permuted(data: Any, indices: Any, indptr: Any, R: Any, state_ptr: Any, order
 def absorbing(indices: Any, indptr: Any, state_ptr: Any) -> Any:
     """(S,) mask of the states no pair leaves."""
     S = state_ptr.size - 1
-    out = np.ones(S, np.bool_)
+    out = np.empty(S, np.bool_)
     for s in range(S):
+        out[s] = True
         for j in range(indptr[state_ptr[s]], indptr[state_ptr[s + 1]]):
             if indices[j] != s:
                 out[s] = False

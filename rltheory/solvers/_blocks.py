@@ -123,6 +123,8 @@ class _Run:
         self.rmax = float(sup_norm(R))
         self.noise = max(NOISE, pair_arrays(mdp).noise)
         self.plan, self.max_iter, self.count = plan, max_iter, ends.size - 1
+        largest = int(np.diff(ends).max())
+        self.work = None if plan.method == blocks.SWEEPS else np.empty((6, largest if largest > 1 else 0))
         self.steps = self.swept = self.direct = 0
         self.residuals: list[float] = []
 
@@ -131,7 +133,7 @@ class _Run:
         changes = np.empty(CHANGES)
         how, steps, swept, direct = blocks.solve_blocks(
             *self.model, self.scale, self.visit, self.ends, self.V, self.arg, tol * (1.0 - self.model[4]),
-            self.noise, self.rmax, self.max_iter, self.plan.method, WIDTH, self.plan.turn, changes,
+            self.noise, self.rmax, self.max_iter, self.plan.method, WIDTH, self.plan.turn, changes, self.work,
         )  # fmt: skip
         self.steps, self.swept, self.direct = self.steps + steps, self.swept + swept, self.direct + direct
         self.residuals += changes[: min(steps, CHANGES - len(self.residuals))].tolist()

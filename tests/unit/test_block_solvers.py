@@ -172,6 +172,6 @@ def test_not_a_number_ends_a_block() -> None:
     V, arg = np.full(10, np.nan), model[5][:-1].copy()
     how = blocks.solve_blocks(
         *model, scale, np.arange(10, dtype=np.uint32), np.array([0, 10]), V, arg, 1e-9, 0.0, 1.0, 100, 1, 16,
-        False, np.empty(5),
+        False, np.empty(5), np.empty((6, 10)),
     )[0]  # fmt: skip
     assert how == 3
