@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "anchored": "AnchoredValueIteration",
+        "atom_evaluation": "AtomEvaluation",
         "average_reward": "AverageReward average_value gain_bounds policy_laurent",
         "backward_induction": "BackwardInduction evaluate_horizon",
         "banded": "BandedPolicyIteration",
@@ -16,8 +17,10 @@ __getattr__, __dir__, __all__ = attach(
         "completion": "Completion alternating_least_squares nuclear_norm_completion soft_impute",
         "constrained": "ConstrainedLP ConstrainedSolution",
         "cross_entropy": "CrossEntropyTD EncodedValue",
+        "distributional": "CategoricalEvaluation QuantileEvaluation",
         "evaluation": "advantage evaluate",
         "extraction": "awr awr_balls awr_value greedy_in_support",
+        "flow_td": "FlowTD FlowValue",
         "gauss_seidel": "GaussSeidel",
         "gittins": "GittinsIndex bandit_mdp gittins_index index_policy",
         "history_policies": "history_laws history_optimum",

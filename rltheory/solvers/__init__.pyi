@@ -1,4 +1,5 @@
 from .anchored import AnchoredValueIteration as AnchoredValueIteration
+from .atom_evaluation import AtomEvaluation as AtomEvaluation
 from .average_reward import AverageReward as AverageReward
 from .average_reward import average_value as average_value
 from .average_reward import gain_bounds as gain_bounds
@@ -22,12 +23,16 @@ from .constrained import ConstrainedLP as ConstrainedLP
 from .constrained import ConstrainedSolution as ConstrainedSolution
 from .cross_entropy import CrossEntropyTD as CrossEntropyTD
 from .cross_entropy import EncodedValue as EncodedValue
+from .distributional import CategoricalEvaluation as CategoricalEvaluation
+from .distributional import QuantileEvaluation as QuantileEvaluation
 from .evaluation import advantage as advantage
 from .evaluation import evaluate as evaluate
 from .extraction import awr as awr
 from .extraction import awr_balls as awr_balls
 from .extraction import awr_value as awr_value
 from .extraction import greedy_in_support as greedy_in_support
+from .flow_td import FlowTD as FlowTD
+from .flow_td import FlowValue as FlowValue
 from .gauss_seidel import GaussSeidel as GaussSeidel
 from .gittins import GittinsIndex as GittinsIndex
 from .gittins import bandit_mdp as bandit_mdp
