@@ -267,7 +267,7 @@ def solve(
     P: Any, R: Any, gamma: Any, state_ptr: Any, pair_action: Any, terminal: Any, tol: Any,
     out: Any, actions: Any, spans: Any,
 ) -> Any:  # fmt: skip
-    """V*, its bounds and a greedy policy.
+    """V*, its bounds and a greedy policy, if sweeps get there: else go on with `improve`.
 
     Parameters
     ----------
@@ -284,22 +284,37 @@ def solve(
 
     Returns
     -------
-    (sweeps, evaluations, error, ‖V‖, loss); error and loss are infinite where nothing was certified.
+    (sweeps, error, ‖V‖, loss); error and loss are infinite where nothing was certified.
     """
     V, lower, upper = out[0], out[1], out[2]
     q = np.empty(R.size)
     for s in range(V.size):
         V[s] = 0.0
     met, sweeps = sweep_values(P, R, gamma, state_ptr, tol, V, q, spans)
-    evaluations, error, norm, loss = 0, np.inf, 0.0, np.inf
+    error, norm, loss = np.inf, 0.0, np.inf
     if met:
         error, norm, loss = certify(P, R, gamma, state_ptr, terminal, V, lower, upper, actions)
-    if not (error < np.inf and error <= tol * max(1.0, norm)):
-        evaluations = improve_policies(P, R, gamma, state_ptr, V, q)
-        error, norm, loss = certify(P, R, gamma, state_ptr, terminal, V, lower, upper, actions)
+        for s in range(V.size):
+            actions[s] = pair_action[actions[s]]
+    return sweeps, error, norm, loss
+
+
+@njit(cache=True, error_model="numpy")
+def improve(
+    P: Any, R: Any, gamma: Any, state_ptr: Any, pair_action: Any, terminal: Any, out: Any, actions: Any
+) -> Any:
+    """Policy iteration from the values `solve` left in `out`; a kernel of its own, compiled only if needed.
+
+    Returns
+    -------
+    (evaluations, error, ‖V‖, loss)
+    """
+    V, lower, upper = out[0], out[1], out[2]
+    evaluations = improve_policies(P, R, gamma, state_ptr, V, np.empty(R.size))
+    error, norm, loss = certify(P, R, gamma, state_ptr, terminal, V, lower, upper, actions)
     for s in range(V.size):
         actions[s] = pair_action[actions[s]]
-    return sweeps, evaluations, error, norm, loss
+    return evaluations, error, norm, loss
 
 
 @njit(cache=True, error_model="numpy")

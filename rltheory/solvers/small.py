@@ -1,4 +1,4 @@
-"""Small dense models: one compiled call for values, policy and certificate, and a thin result.
+"""Small dense models: a compiled call or two for values, policy and certificate, and a thin result.
 
 Definitions.  Sweeps V ← TV stopped by the span of TV − V; Howard's policy iteration where the rate of
 the span foretells more than 30 further sweeps, or rounding spoils the certificate of the sweeps.
@@ -23,7 +23,7 @@ from .policy_iteration import PolicyIteration
 
 @dataclass(frozen=True)
 class SmallDense:
-    """Span-stopped sweeps, then Howard's policy iteration, in one compiled call.
+    """Span-stopped sweeps, or Howard's policy iteration where they stall, compiled whole.
 
     Parameters
     ----------
@@ -77,7 +77,10 @@ def small_solution(mdp: MDP, tol: float, reason: str = "") -> Solution | None:
         return None
     S = mdp.S
     out, actions, spans = np.empty((3, S)), np.empty(S, np.int64), np.empty(small.SWEEPS)
-    sweeps, evaluations, error, norm, loss = small.solve(*model, tol, out, actions, spans)
+    sweeps, error, norm, loss = small.solve(*model, tol, out, actions, spans)
+    evaluations = 0
+    if not (error < np.inf and error <= tol * max(1.0, norm)):
+        evaluations, error, norm, loss = small.improve(*model, out, actions)
     out.flags.writeable = False
     V, lower, upper = out
     if not error < np.inf:
