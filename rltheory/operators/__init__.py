@@ -1,7 +1,7 @@
 """Maps on value vectors and policies: T, T^π, greedy choice, P_π, occupancies."""
 
 from importlib import import_module
-from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from .bellman import bellman, greedy, q_values
 from .canonical import canonicalise, minimal_representative
@@ -21,6 +21,29 @@ from .shaping import (
     trivial_dimension,
 )
 
+if TYPE_CHECKING:
+    from .distributional import (
+        categorical_bellman,
+        categorical_laws,
+        categorical_projection,
+        quantile_bellman,
+        quantile_laws,
+        quantile_projection,
+        sup_cramer,
+        sup_wasserstein,
+    )
+
+_ON_LAWS = {
+    "categorical_bellman",
+    "categorical_laws",
+    "categorical_projection",
+    "quantile_bellman",
+    "quantile_laws",
+    "quantile_projection",
+    "sup_cramer",
+    "sup_wasserstein",
+}
+
 __all__ = [
     "CrossBound",
     "HLGauss",
@@ -31,6 +54,9 @@ __all__ = [
     "bellman",
     "c51",
     "canonicalise",
+    "categorical_bellman",
+    "categorical_laws",
+    "categorical_projection",
     "cross_estimate",
     "encoded_bellman",
     "expectile",
@@ -48,9 +74,14 @@ __all__ = [
     "potential_shaping",
     "project_redistribution",
     "q_values",
+    "quantile_bellman",
+    "quantile_laws",
+    "quantile_projection",
     "readout",
     "reward_vector",
     "state_action_occupancy",
+    "sup_cramer",
+    "sup_wasserstein",
     "transition_matrix",
     "trivial_basis",
     "trivial_dimension",
@@ -58,7 +89,9 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> Any:
     if name == "objectives":  # laws of returns load on first use
         return import_module(".objectives", __name__)
+    if name in _ON_LAWS:
+        return getattr(import_module(".distributional", __name__), name)
     raise AttributeError(f"{__name__} has no public name {name!r}")

@@ -1,5 +1,6 @@
 """Frozen outputs."""
 
+from .distributional import DistributionalSolution
 from .enclosure import Enclosure
 from .horizon import HorizonSolution
 from .law import ReturnLaw
@@ -8,6 +9,7 @@ from .stock import StockSolution
 from .vector_law import VectorLaw
 
 __all__ = [
+    "DistributionalSolution",
     "Enclosure",
     "HorizonSolution",
     "ReturnLaw",

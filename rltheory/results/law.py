@@ -134,7 +134,7 @@ class ReturnLaw:
         if not exact:
             w, r = w.astype(float), r.astype(float)
         check(r, w, 0)
-        parts = laws_ if exact else [law._floats() for law in laws_]
+        parts = laws_ if exact else [law.floats() for law in laws_]
         x = np.concatenate([rk + g * law.atoms for rk, law in zip(r, parts, strict=True)])
         p = np.concatenate([wk * law.probs for wk, law in zip(w, parts, strict=True)])
         error = g * sum((wk * law.error for wk, law in zip(w, laws_, strict=True)), 0 * g)
@@ -153,7 +153,8 @@ class ReturnLaw:
         """(n,) P(G ≤ x_i); the last is exactly one."""
         return frozen(laws.cumulative(self.probs))
 
-    def _floats(self) -> ReturnLaw:
+    def floats(self) -> ReturnLaw:
+        """The law rounded to doubles; its error counts the rounding."""
         if not self.is_exact:
             return self
         x, p = self.atoms.astype(float), self.probs.astype(float)
@@ -245,7 +246,7 @@ class ReturnLaw:
     def _both(self, other: ReturnLaw) -> tuple[ReturnLaw, ReturnLaw]:
         if self.is_exact and other.is_exact:
             return self, other
-        return self._floats(), other._floats()
+        return self.floats(), other.floats()
 
     # ---- maps --------------------------------------------------------------------------------
     def shift(self, c: Real) -> ReturnLaw:
@@ -282,7 +283,7 @@ class ReturnLaw:
             raise InvalidArgument(
                 "categorical: grid is empty or not strictly increasing; give sorted, distinct points"
             )
-        law = self if z.dtype == object else self._floats()
+        law = self if z.dtype == object else self.floats()
         masses = laws.two_hot(z, law.atoms, law.probs)
         return law._projected(*laws.merged(z, masses), "categorical")
 
