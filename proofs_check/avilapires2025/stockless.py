@@ -14,6 +14,9 @@ from flint import arb
 
 from rltheory.checks import CERTIFIED, PROVED, Assumption, Claim, Eq, Every, Mutant, Tight, run_module
 from rltheory.kernels import ball
+from rltheory.models.stock import StockMDP
+from rltheory.operators import objectives
+from rltheory.solvers.stock_baselines import StockBlind
 
 from .definitions import HALF, ONE, UTILITIES, ZERO, F, Law, Utility, dirac, expect, mix, push
 from .setting import PAPER, Model, Reader, decoded, family, model, precise
@@ -45,6 +48,9 @@ class Start:
     def blind(self, name: str | None = None) -> Any:
         """E f(c₀ + G) of the policy greedy for E f(c₀ + ·) at every stage, ties to the lowest action."""
         f = self.utility(name)
+        if not isinstance(f(self.c0), arb):
+            solver = StockBlind(objectives.expected_utility(f), seen="initial")
+            return solver.run(StockMDP(self.M.library, self.H)).value(self.s0, self.c0)
 
         def at(s: int, h: int) -> Law:
             if h == 0:
