@@ -22,7 +22,8 @@ def strong_order(indices: Any, indptr: Any, state_ptr: Any) -> Any:
         (S,) uint32 states and (B+1,) int64 ends: component b is order[block_ptr[b]:block_ptr[b+1]], and
         every edge out of it leads to an earlier component.
 
-    Complexity: O(nnz) time, 24 bytes a state.
+    Complexity: O(nnz) time, less once every state was seen and the first of the path is known to be
+    reached; 24 bytes a state.
     """
     S = state_ptr.size - 1
     number, low = np.empty(S, np.uint32), np.empty(S, np.uint32)
@@ -35,12 +36,14 @@ def strong_order(indices: Any, indptr: Any, state_ptr: Any) -> Any:
     one = np.uint64(1)
     closed = np.uint32(0xFFFFFFFF)
     clock, height, n, blocks = np.uint32(0), 0, 0, 0
+    everything = np.uint32(S)
     for root in range(S):
         if number[root] != 0:
             continue
         depth = 0
         path[0] = root
         clock += np.uint32(1)
+        bottom = clock
         number[root], low[root] = clock, clock
         at[root] = indptr[state_ptr[root]]
         stack[height] = root
@@ -50,6 +53,8 @@ def strong_order(indices: Any, indptr: Any, state_ptr: Any) -> Any:
             j, stop = at[s], indptr[state_ptr[s + one]]
             best = low[s]
             deeper = False
+            if clock == everything and best == bottom:
+                j = stop
             while j < stop:
                 t = indices[j]
                 j += one
@@ -59,6 +64,8 @@ def strong_order(indices: Any, indptr: Any, state_ptr: Any) -> Any:
                     break
                 if x < best:
                     best = x
+                    if clock == everything and best == bottom:
+                        j = stop
             at[s], low[s] = j, best
             if deeper:
                 depth += 1
@@ -88,6 +95,20 @@ def strong_order(indices: Any, indptr: Any, state_ptr: Any) -> Any:
     for b in range(blocks + 1):
         ends[b] = block_ptr[b]
     return order, ends
+
+
+@njit(cache=True)
+def myopic(R: Any, state_ptr: Any, V: Any, arg: Any) -> Any:
+    """V(s) = max_a R(s, a) and the first such pair of each state: a greedy step from zero."""
+    one = np.uint64(1)
+    for s in range(V.size):
+        k, end = state_ptr[s], state_ptr[s + 1]
+        best, pick = R[k], k
+        while k < end:
+            if R[k] > best:
+                best, pick = R[k], k
+            k += one
+        V[s], arg[s] = best, pick
 
 
 @njit(cache=True)
@@ -188,7 +209,7 @@ class Facts(NamedTuple):
     sure, loops
         Rows with one entry; rows with a self-loop.
     up, down
-        Entries that lead to a state of higher, of lower number.
+        Farthest an entry leads to a state of higher, of lower number.
     absorbing
         States no pair leaves.
     """
@@ -205,36 +226,29 @@ class Facts(NamedTuple):
 def facts(indices: Any, indptr: Any, state_ptr: Any) -> Any:
     """`Facts` of a model.  Complexity: one pass."""
     one = np.uint64(1)
-    band: Any = 0
-    sure, loops, up, down, loose = 0, 0, 0, 0, 0
+    sure, loops, loose = 0, 0, 0
+    up, down = np.int32(0), np.int32(0)
     k, j = np.uint64(0), np.uint64(0)
     for s in range(state_ptr.size - 1):
-        end = state_ptr[s + 1]
-        away = False
+        end, me = state_ptr[s + 1], np.int32(s)
+        least, most = np.int32(0), np.int32(0)
         while k < end:
             stop = indptr[k + one]
             if stop - j == one:
                 sure += 1
-            own = False
+            own = 0
             while j < stop:
-                d = np.int64(indices[j]) - s
-                if d == 0:
-                    own = True
-                else:
-                    away = True
-                    if d > 0:
-                        up += 1
-                        band = max(band, d)
-                    else:
-                        down += 1
-                        band = max(band, -d)
+                d = np.int32(indices[j]) - me
+                least, most = min(least, d), max(most, d)
+                own |= d == 0
                 j += one
-            if own:
-                loops += 1
+            loops += own
             k += one
-        if not away:
+        up, down = max(up, most), max(down, -least)
+        if least == 0 and most == 0:
             loose += 1
-    return Facts(band, sure, loops, up, down, loose)
+    far, near = np.int64(up), np.int64(down)
+    return Facts(max(far, near), np.int64(sure), np.int64(loops), far, near, np.int64(loose))
 
 
 @njit(cache=True)

@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..arrays import FloatVec, sup_norm
 from ..kernels import blocks, ordering
 from ..models.mdp import MDP
 from ..operators._arrays import csr_arrays, pair_arrays, read_only
 from ..results.solution import Solution
-from .base import certified
+from .base import certified, start_vector
 
 NOISE = 2.0**-52
 """Change of a sweep below which rounding alone moves values, relative to ‖V‖ + max|R|, but at least
@@ -70,13 +70,15 @@ def pessimistic(mdp: MDP) -> FloatVec:
 
 
 @np.errstate(all="ignore")
-def solve_in_blocks(mdp: MDP, plan: Plan, *, name: str, tol: float, max_iter: int) -> Solution:
+def solve_in_blocks(
+    mdp: MDP, plan: Plan, *, name: str, tol: float, max_iter: int, V0: ArrayLike | None = None
+) -> Solution:
     """Run the block kernel on a float model and certify; twice, sharper, if the first misses the tolerance.
 
     Exact models are solved in doubles and certified in rationals.
     """
     model = mdp.float()
-    out = _Run(model, plan, max_iter)
+    out = _Run(model, plan, max_iter, pessimistic(model) if V0 is None else start_vector(model, V0))
     goal = 0.9 * tol
     while True:
         how = out.go(goal)
@@ -102,11 +104,10 @@ def solve_in_blocks(mdp: MDP, plan: Plan, *, name: str, tol: float, max_iter: in
 class _Run:
     """One run of the kernel, which can go on to a sharper goal."""
 
-    def __init__(self, mdp: MDP, plan: Plan, max_iter: int) -> None:
+    def __init__(self, mdp: MDP, plan: Plan, max_iter: int, V: FloatVec) -> None:
         data, indices, indptr, R, gamma, state_ptr = csr_arrays(mdp)
         S = mdp.S
         self.order = plan.order
-        V = pessimistic(mdp)
         self.copied = plan.order is not None and plan.copy and 12 * data.size <= COPY_LIMIT
         if self.copied:
             arrays = ordering.permuted(data, indices, indptr, R, state_ptr, plan.order)

@@ -1,22 +1,22 @@
-"""The portfolio for large float models: a probe chooses the path, and a failed path hands over.
+"""The portfolio for float models: a probe chooses the path, and a failed path hands over.
 
-Rule, first match:
+Up to 128 states, `SmallDense`.  Beyond, or if that fails, the first match of:
 
 1. no cycles but self-loops                    → `Topological`, one pass;
 2. half-band ≤ 16                              → `BandedPolicyIteration`;
-3. spans shrink by a quarter a sweep or more,
-   no absorbing states                         → `ModifiedPolicyIteration`, from the probe's values;
+3. spans shrink fast under the myopic policy, and the last sweeps are not much
+   slower than those before; no absorbing states  → `ModifiedPolicyIteration`, from the trial's values;
 4. no strong component with half of the states → `Topological`;
 5. absorbing states                            → `GaussSeidel`, goal first;
-6. anything else                               → `InexactPolicyIteration`.
+6. anything else                               → `InexactPolicyIteration`, from the trial's values.
 
-Order of failing over: inexact, modified, then plain policy iteration up to 20 000 states; none where
-the error left is rounding.
+Order of failing over: inexact policy iteration; plain policy iteration up to 2000 states, modified policy
+iteration, plain up to 20 000 states; none where the error left is rounding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,7 +24,7 @@ import numpy as np
 
 from ..arrays import sup_norm
 from ..models.mdp import MDP
-from ..operators._arrays import pair_arrays
+from ..operators._arrays import SMALL_STATES, pair_arrays
 from ..results.solution import Solution
 from ._blocks import WIDTH
 from .banded import BandedPolicyIteration
@@ -34,14 +34,20 @@ from .krylov import InexactPolicyIteration
 from .modified_policy_iteration import ModifiedPolicyIteration
 from .policy_iteration import PolicyIteration
 from .probe import Probe, components, probe
+from .small import small_solution
 from .topological import Topological
 
-FAST = 0.75
-"""Contraction of the span a sweep up to which modified policy iteration is chosen."""
-DIRECT = 20_000
-"""Policy iteration with direct solves is the last resort up to this many states."""
-PATIENCE = 3_000
-"""Improvement sweeps a path may take before another is tried."""
+FAST, DOUBT, RISE = 0.87, 0.65, 0.03
+"""Contraction of the span a sweep up to which modified policy iteration is chosen; beyond `DOUBT` only if
+the last sweeps were not slower than those before by more than `RISE`, the sign of slow modes."""
+SPARSE = 64
+"""Non-zeros a state up to which a copy in goal-first order pays for itself."""
+SURE, DIRECT = 2_000, 20_000
+"""States up to which policy iteration with direct solves comes before sweeps, and is tried at all."""
+PATIENCE, STEPS = 3_000, 300
+"""Improvement sweeps, and steps of modified policy iteration, before another path is tried."""
+TINY = f"S ≤ {SMALL_STATES}: one compiled call, since dispatch outweighs the work"
+"""Reason given for `SmallDense`."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +65,8 @@ class Portfolio:
     names the one whose result this is.  If none reaches `tol`, the one with the smallest error is
     returned with its status.  The rule is the module's; exact models go to `PolicyIteration`.
 
-    Complexity: the probe, one pass over the model, and 12 backups where no structure shows in it, which
-    modified policy iteration goes on from; then that of the path.
+    Complexity: the probe, one pass over the model, and a few sweeps of one policy where no structure shows
+    in it, from whose values the path goes on; then that of the path.
 
     Examples
     --------
@@ -79,9 +85,27 @@ class Portfolio:
         if mdp.is_exact:
             sol = PolicyIteration(keep_trace=False).run(mdp)
             return replace(sol, reason="rational model: policy iteration ends exactly")
-        known = probe(mdp)
-        why, first = choose(mdp, known, self.tol)
-        return _run(mdp, [(why, first), *_others(first, known, self.tol)])
+        return solve_doubles(mdp, self.tol)
+
+
+def solve_doubles(mdp: MDP, tol: float) -> Solution:
+    """What `Portfolio(tol).run` returns for a float model."""
+    first = small_solution(mdp, tol, TINY)
+    if first is not None and first.status.ok:
+        return first
+    second = structured(mdp, tol)
+    if first is None:
+        return second
+    if second.status.ok or second.error < first.error:
+        return replace(second, reason=f"SmallDense ended {first.status.name}; {second.reason}")
+    return replace(first, reason=f"{first.reason}; the other paths did no better")
+
+
+def structured(mdp: MDP, tol: float) -> Solution:
+    """The same without the path for small models."""
+    known = probe(mdp)
+    why, first = choose(mdp, known, tol)
+    return first_solved(mdp, [(why, first), *others(first, known, tol)])
 
 
 def choose(mdp: MDP, known: Probe, tol: float) -> tuple[str, Any]:
@@ -91,8 +115,8 @@ def choose(mdp: MDP, known: Probe, tol: float) -> tuple[str, Any]:
     if known.band <= WIDTH:
         return f"half-band {known.band} ≤ {WIDTH}: banded elimination", BandedPolicyIteration(tol, PATIENCE)
     rate = f"spans shrink by {known.contraction:.2f} a sweep"
-    if known.contraction <= FAST and not known.absorbing:
-        return f"{rate}: modified policy iteration", ModifiedPolicyIteration(tol, V0=known.V)
+    if known.contraction <= DOUBT or (known.contraction <= FAST and known.late <= known.contraction + RISE):
+        return f"{rate}: modified policy iteration", ModifiedPolicyIteration(tol, STEPS, V0=known.V)
     if not known.dense:
         parts = components(mdp)
         if 2 * parts.largest <= known.S:
@@ -100,24 +124,26 @@ def choose(mdp: MDP, known: Probe, tol: float) -> tuple[str, Any]:
             return f"{why}: solved one after another", Topological(tol, PATIENCE)
         if known.absorbing:
             return f"{known.absorbing} absorbing states: sweeps from the goal", GaussSeidel(tol, PATIENCE)
-    return f"{rate}, no special structure: Krylov evaluation", InexactPolicyIteration(tol, PATIENCE)
+    return f"{rate}, no special structure: Krylov evaluation", _krylov(known, tol)
 
 
-def _others(first: Any, known: Probe, tol: float) -> Iterator[tuple[str, Any]]:
+def _krylov(known: Probe, tol: float) -> InexactPolicyIteration:
+    near = not known.dense and known.nnz <= SPARSE * known.S
+    return InexactPolicyIteration(tol, PATIENCE, reorder=near, V0=known.V)
+
+
+def others(first: Any, known: Probe, tol: float) -> Iterator[tuple[str, Any]]:
     """Paths to try after `first`, most promising first."""
-    paths: list[Callable[[], Any]] = [
-        lambda: InexactPolicyIteration(tol=tol, max_iter=PATIENCE),
-        lambda: ModifiedPolicyIteration(tol=tol, V0=known.V if np.isfinite(known.V).all() else None),
-    ]
-    if known.S <= DIRECT:
-        paths.append(lambda: PolicyIteration(keep_trace=False, tol=tol))
-    for make in paths:
-        solver = make()
+    swept = ModifiedPolicyIteration(tol, V0=known.V if np.isfinite(known.V).all() else None)
+    direct = [PolicyIteration(keep_trace=False, tol=tol)] if known.S <= DIRECT else []
+    paths = [*direct, swept] if known.S <= SURE else [swept, *direct]
+    for solver in (InexactPolicyIteration(tol, PATIENCE), *paths):
         if type(solver) is not type(first):
             yield f"{type(solver).__name__} took over", solver
 
 
-def _run(mdp: MDP, paths: Any) -> Solution:
+def first_solved(mdp: MDP, paths: Iterable[tuple[str, Any]]) -> Solution:
+    """The first of the (reason, solver) pairs that reaches its accuracy, or the one with the least error."""
     best: Solution | None = None
     told: list[str] = []
     for why, solver in paths:

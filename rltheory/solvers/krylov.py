@@ -10,7 +10,9 @@ sweeps take its place, so a breakdown costs time, never correctness.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from numpy.typing import ArrayLike
 
 from ..kernels.blocks import KRYLOV
 from ..models.mdp import MDP
@@ -32,6 +34,8 @@ class InexactPolicyIteration:
     reorder
         Solve a copy of the model whose states are stored by their number of steps to the absorbing or
         best paid ones.
+    V0
+        (S,) start; if None, what the worst of the best rewards is worth for ever.
 
     Notes
     -----
@@ -53,6 +57,7 @@ class InexactPolicyIteration:
     tol: float = TOL
     max_iter: int = 100_000
     reorder: bool = False
+    V0: ArrayLike | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         check_tol(self.tol)
@@ -62,4 +67,6 @@ class InexactPolicyIteration:
         """V* of a discounted model, enclosed."""
         order = goal_first(mdp.float()) if self.reorder else None
         plan = Plan(order, None, KRYLOV, False, self.reorder)
-        return solve_in_blocks(mdp, plan, name="InexactPolicyIteration", tol=self.tol, max_iter=self.max_iter)
+        return solve_in_blocks(
+            mdp, plan, name="InexactPolicyIteration", tol=self.tol, max_iter=self.max_iter, V0=self.V0
+        )

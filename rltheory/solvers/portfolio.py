@@ -10,19 +10,14 @@ from ..kernels.pick import Device
 from ..models.finite_horizon import FiniteHorizonMDP
 from ..models.mdp import MDP
 from ..models.ssp import SSP
-from ..operators._arrays import SMALL_STATES
 from ..results.solution import Solution
 from ._device import on_device
 from .base import TOL, Solver
-from .choice import Portfolio
+from .choice import solve_doubles
 from .policy_iteration import PolicyIteration
-from .small import small_solution
 
 M = TypeVar("M")
 T = TypeVar("T")
-
-TINY = f"S ≤ {SMALL_STATES}: one compiled call, since dispatch outweighs the work"
-"""Reason given for `SmallDense`."""
 
 
 @overload
@@ -107,19 +102,7 @@ def _chosen(model: Any) -> Any:
         return _because(
             PolicyIteration(keep_trace=False).run(model), "rational model: policy iteration ends exactly"
         )
-    return _doubles(model)
-
-
-def _doubles(model: MDP) -> Solution:
-    first = small_solution(model, TOL, TINY)
-    if first is not None and first.status.ok:
-        return first
-    second = Portfolio(TOL).run(model)
-    if first is None:
-        return second
-    if second.status.ok or second.error < first.error:
-        return replace(second, reason=f"SmallDense ended {first.status.name}; {second.reason}")
-    return replace(first, reason=f"{first.reason}; Portfolio did no better")
+    return solve_doubles(model, TOL)
 
 
 def _because(result: Any, reason: str) -> Any:

@@ -8,16 +8,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import sup_norm
+from ..arrays import FloatVec, sup_norm
 from ..kernels import ordering
 from ..models.mdp import MDP
-from ..operators._arrays import csr_arrays, pair_arrays
+from ..operators._arrays import PairArrays, csr_arrays, pair_arrays
 from ._blocks import WIDTH
 
-BURST = 12
-"""Sweeps of value iteration made to see how fast spans contract, unless other structure decides."""
+BURST = 8
+"""Sweeps of the myopic policy, one that is greedy for V = 0, that show how fast spans contract; none where
+other structure decides."""
 LATE = 4
 """The last of them, whose contraction counts: the first ones flatter models with slow modes."""
+CLEAR = 1e-3
+"""Shrinkage of the span after which no more sweeps are needed to see that it is fast."""
+MANY = 32
+"""Non-zeros a state from which the values are kept in double precision."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +43,12 @@ class Probe:
         Every move between different states goes up, or every one down: no cycles but self-loops.
     absorbing
         States that cannot be left.
-    contraction
-        Mean factor by which sp(TV − V) shrank in the last `LATE` of `BURST` sweeps; 1 if it did not, or
-        where other structure decides and no sweep was made.
+    contraction, late
+        Mean factors a sweep by which the span of the residual shrank in the last `LATE` of `BURST` sweeps of
+        one policy, and in the last half of those; 1 if it did not, or where no sweep was made.
     V
-        (S,) values after those sweeps, in single precision: a start that is already paid for.
+        (S,) values after those sweeps, a start that is already paid for; zeros if there were none.  In single
+        precision where the model has fewer than `MANY` non-zeros a state: a vector is much of it then.
     """
 
     S: int
@@ -56,6 +62,7 @@ class Probe:
     ordered: bool
     absorbing: int
     contraction: float
+    late: float
     V: NDArray[np.floating[Any]] = field(repr=False, compare=False)
 
 
@@ -71,7 +78,8 @@ class Components:
 def probe(mdp: MDP) -> Probe:
     """`Probe` of a discounted model in doubles (an exact one is rounded).
 
-    Complexity: one pass over the indices (none for dense rows) and `BURST` backups.
+    Complexity: one pass over the indices (none for dense rows), and `BURST` sweeps of one
+    policy where no structure shows.
     """
     mdp = mdp.float()
     pairs, S = pair_arrays(mdp), mdp.S
@@ -81,16 +89,13 @@ def probe(mdp: MDP) -> Probe:
         seen = ordering.facts(indices, indptr, state_ptr)
         band, sure, loops, absorbing = int(seen.band), seen.sure, seen.loops, int(seen.absorbing)
         ordered, nnz = bool(seen.up == 0 or seen.down == 0), int(indices.size)
-    V, rate = np.zeros(S), 1.0
+    V, rate, late = np.zeros(S), 1.0, 1.0
     if not (ordered or absorbing or band <= WIDTH):
-        spans = np.full(BURST, np.nan)
-        rmax = float(sup_norm(pairs.R))
-        pairs.kernels.value_iteration(*pairs.model, V, 1e-300, 0.0, rmax, BURST, spans)
-        rate = _rate(spans)
+        rate, late = _trial(mdp, pairs, V)
     return Probe(
         S=S, N=mdp.N, nnz=nnz, gamma=float(mdp.gamma), dense=pairs.dense, band=band, sure=sure / mdp.N,
         loops=loops / mdp.N, ordered=ordered, absorbing=absorbing, contraction=rate,
-        V=V.astype(np.float32) if sup_norm(V) < 1e38 else V,
+        late=late, V=V.astype(np.float32) if nnz < MANY * S and sup_norm(V) < 1e38 else V,
     )  # fmt: skip
 
 
@@ -101,9 +106,25 @@ def components(mdp: MDP) -> Components:
     return Components(ends.size - 1, int(np.diff(ends).max()))
 
 
-def _rate(spans: Any) -> float:
-    a, b = float(spans[-1 - LATE]), float(spans[-1])
+def _trial(mdp: MDP, pairs: PairArrays, V: FloatVec) -> tuple[float, float]:
+    """Sweeps of the myopic policy, in place, then a shift by what the residual left is worth for ever."""
+    gamma, old, new, arg = float(mdp.gamma), V, np.empty(mdp.S), np.empty(mdp.S, np.uint32)
+    ordering.myopic(pairs.R, pairs.model[-1], old, arg)
+    spans, low, high = np.empty(BURST), 0.0, 0.0
+    for i in range(BURST):
+        low, high = pairs.kernels.chosen_backup(*pairs.model, arg, old, new)
+        old, new = new, old
+        spans[i] = high - low
+        if 0.0 < spans[i] <= CLEAR * spans[0]:
+            spans[i + 1 :] = 0.0
+            break
+    V[:] = old + gamma / (1.0 - gamma) * 0.5 * (low + high)
+    return _rate(spans, LATE), _rate(spans, LATE // 2)
+
+
+def _rate(spans: Any, n: int) -> float:
+    a, b = float(spans[-1 - n]), float(spans[-1])
     if b == 0.0:
         return 0.0
-    rate = (b / a) ** (1.0 / LATE) if a > 0.0 else 1.0
+    rate = (b / a) ** (1.0 / n) if a > 0.0 else 1.0
     return min(rate, 1.0) if rate == rate else 1.0

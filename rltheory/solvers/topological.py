@@ -14,11 +14,12 @@ is solved to γd/(1−γ) ≤ tol·max(1, ‖V‖), and the enclosure is compute
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..kernels.blocks import BANDED
-from ..kernels.ordering import strong_order, within_blocks
+from ..kernels.ordering import facts, strong_order, within_blocks
 from ..models.mdp import MDP
 from ..operators._arrays import csr_arrays
 from ..results.solution import Solution
@@ -68,9 +69,19 @@ class Topological:
     def run(self, mdp: MDP, /) -> Solution:
         """V* of a discounted model, enclosed."""
         _, indices, indptr, _, _, state_ptr = csr_arrays(mdp.float())
-        order, ends = strong_order(indices, indptr, state_ptr)
+        order, ends = component_order(indices, indptr, state_ptr)
         large = int(np.diff(ends).max()) > LARGE
         if large:
             order = within_blocks(order, ends, goal_first(mdp.float()))
         plan = Plan(order, ends, BANDED, False, large)
         return solve_in_blocks(mdp, plan, name="Topological", tol=self.tol, max_iter=self.max_iter)
+
+
+def component_order(indices: Any, indptr: Any, state_ptr: Any) -> tuple[Any, Any]:
+    """`strong_order`, but the numbering itself where every move between different states goes one way."""
+    S = state_ptr.size - 1
+    seen = facts(indices, indptr, state_ptr)
+    if seen.up != 0 and seen.down != 0:
+        return strong_order(indices, indptr, state_ptr)  # type: ignore[no-any-return]
+    order = np.arange(S, dtype=np.uint32)
+    return (order if seen.up == 0 else np.ascontiguousarray(order[::-1])), np.arange(S + 1)

@@ -6,6 +6,7 @@ cannot hide behind the solver that produced it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -15,8 +16,35 @@ import rltheory as rl
 from rltheory import MDP, Policy
 from rltheory.kernels import bellman_csr, bellman_dense, certificate
 from rltheory.operators._arrays import csr_arrays, read_only
+from rltheory.solvers import choice
 from rltheory.solvers.base import optimal_bounds, policy_bounds
+from rltheory.solvers.probe import probe
 from tests.instances import exact_optimum, exact_value, inside, rational_parts, to_q, wild_model
+
+
+@dataclass(frozen=True)
+class Structured:
+    """`Portfolio` without its path for small models."""
+
+    tol: float = 1e-8
+
+    def run(self, mdp: MDP) -> rl.Solution:
+        return choice.structured(mdp, self.tol)
+
+
+@dataclass(frozen=True)
+class HandedOver:
+    """`Structured` whose first path is given one improvement."""
+
+    tol: float = 1e-8
+
+    def run(self, mdp: MDP) -> rl.Solution:
+        known = probe(mdp)
+        why, first = choice.choose(mdp, known, self.tol)
+        if not isinstance(first, rl.solvers.Topological) or not known.ordered:
+            first = replace(first, max_iter=1)
+        return choice.first_solved(mdp, [(why, first), *choice.others(first, known, self.tol)])
+
 
 N = 2000
 RUNS = {
@@ -26,6 +54,13 @@ RUNS = {
     "mpi": rl.ModifiedPolicyIteration(max_iter=50),
     "pi": rl.PolicyIteration(),
     "small": rl.solvers.SmallDense(),
+    "topological": rl.solvers.Topological(max_iter=500),
+    "banded": rl.solvers.BandedPolicyIteration(max_iter=500),
+    "in-place": rl.solvers.GaussSeidel(max_iter=500),
+    "krylov": rl.solvers.InexactPolicyIteration(max_iter=500),
+    "krylov-goal-first": rl.solvers.InexactPolicyIteration(max_iter=500, reorder=True),
+    "structured": Structured(),
+    "handed over": HandedOver(),
 }
 
 

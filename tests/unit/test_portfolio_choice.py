@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 import rltheory as rl
+from rltheory.operators._arrays import csr_arrays
 from rltheory.results.solution import Status
 from rltheory.solvers import choice
 from rltheory.solvers.choice import Portfolio, choose
@@ -15,7 +17,7 @@ from rltheory.solvers.probe import components, probe
 
 CASES = {
     "Topological": [
-        lambda: rl.gallery.layered_dag(layers=8, width=9, gamma=0.95),
+        lambda: rl.gallery.layered_dag(layers=20, width=15, gamma=0.95),
         lambda: rl.gallery.multi_scc(components=9, size=60, gamma=0.999),
     ],
     "BandedPolicyIteration": [
@@ -24,8 +26,9 @@ CASES = {
     ],
     "ModifiedPolicyIteration": [
         lambda: rl.gallery.random_garnet(S=600, A=4, branching=5, gamma=0.99, seed=0),
-        lambda: rl.gallery.random_mdp(S=100, A=4, gamma=0.99, seed=0, support=100),
+        lambda: rl.gallery.random_mdp(S=150, A=4, gamma=0.99, seed=0, support=150),
     ],
+    "SmallDense": [lambda: rl.gallery.river_swim(S=20, gamma=0.99)],
     "GaussSeidel": [lambda: rl.gallery.maze(size=25, gamma=0.999)],
     "InexactPolicyIteration": [lambda: rl.gallery.tandem_queue(n=20, gamma=0.999)],
 }
@@ -52,7 +55,7 @@ class _Refuses:
 
 
 def test_a_path_that_fails_hands_over_and_the_reason_says_so(monkeypatch: Any) -> None:
-    mdp = rl.gallery.river_swim(S=60, gamma=0.999)
+    mdp = rl.gallery.river_swim(S=160, gamma=0.999)
     exact = rl.PolicyIteration(keep_trace=False).run(mdp)
     monkeypatch.setattr(choice, "BandedPolicyIteration", _Refuses)
     sol = Portfolio().run(mdp)
@@ -68,16 +71,79 @@ def test_a_path_that_fails_hands_over_and_the_reason_says_so(monkeypatch: Any) -
 
 
 def test_nothing_certifies_the_impossible() -> None:
-    mdp = rl.gallery.river_swim(S=40, gamma=1 - 1e-6)
+    mdp = rl.gallery.river_swim(S=130, gamma=1 - 1e-6)
     sol = Portfolio(tol=1e-15).run(mdp)
     exact = rl.PolicyIteration(keep_trace=False).run(mdp.exact()).V
     assert not sol.status.ok and (sol.lower <= exact).all() and (exact <= sol.upper).all()
 
 
+HARD = {
+    "chain, 1e-6 from undiscounted": lambda: rl.gallery.river_swim(S=40, gamma=1 - 1e-6),
+    "queue, 1e-6 from undiscounted": lambda: rl.gallery.queue(n=40, gamma=1 - 1e-6),
+    "components, 1e-6 from undiscounted": lambda: rl.gallery.multi_scc(components=4, size=9, gamma=1 - 1e-6),
+    "maze, 1e-6 from undiscounted": lambda: rl.gallery.maze(size=6, gamma=1 - 1e-6),
+    "garnet, 1e-6 from undiscounted": lambda: rl.gallery.random_garnet(
+        S=30, A=3, branching=4, gamma=1 - 1e-6, seed=3
+    ),
+    "local, 1e-6 from undiscounted": lambda: rl.gallery.random_garnet(
+        S=40, A=3, branching=3, gamma=1 - 1e-6, seed=4, window=3
+    ),
+    "nearly decomposable": lambda: _nearly_split(1e-9, 1 - 1e-6),
+    "nearly absorbing": lambda: _nearly_split(1e-12, 0.999),
+    "rewards of all magnitudes": lambda: _magnitudes(rl.gallery.tandem_queue(n=5, gamma=0.9999)),
+}
+"""Models with a near-singular I − γP, or badly scaled."""
+EXACT: dict[str, Any] = {}
+FIRST = {
+    "Topological": lambda k: rl.solvers.Topological(1e-8, k),
+    "BandedPolicyIteration": lambda k: rl.solvers.BandedPolicyIteration(1e-8, k),
+    "ModifiedPolicyIteration": lambda k: rl.ModifiedPolicyIteration(1e-8, k),
+    "GaussSeidel": lambda k: rl.solvers.GaussSeidel(1e-8, k),
+    "InexactPolicyIteration": lambda k: rl.solvers.InexactPolicyIteration(1e-8, k),
+}
+
+
+@pytest.mark.parametrize("model", HARD)
+@pytest.mark.parametrize("name", FIRST)
+def test_every_path_hands_over_with_bounds_that_hold(name: str, model: str) -> None:
+    """The first path gets one improvement, which none of these models allows to suffice."""
+    mdp = HARD[model]()
+    if model not in EXACT:
+        EXACT[model] = rl.PolicyIteration(keep_trace=False).run(mdp.exact()).V
+    exact, known = EXACT[model], probe(mdp)
+    told = set()
+    for patience in (1, 2, 200):
+        first = FIRST[name](patience)
+        sol = choice.first_solved(mdp, [("first", first), *choice.others(first, known, 1e-8)])
+        assert (sol.lower <= exact).all() and (exact <= sol.upper).all()
+        assert sol.status is Status.SOLVED, (sol.reason, sol.error)
+        assert sol.error <= 1e-8 * max(1, abs(exact).max())
+        told.add("took over" in sol.reason)
+        assert ("took over" in sol.reason) == (sol.solver != name) == ("ended" in sol.reason)
+    assert True in told
+
+
+def _nearly_split(leak: float, gamma: float) -> Any:
+    """Two rings joined by a leak: an eigenvalue 1 − leak beside 1."""
+    n = 12
+    P, R = np.zeros((2 * n, 2, 2 * n)), np.zeros((2 * n, 2))
+    for s in range(2 * n):
+        half, i = divmod(s, n)
+        P[s, 0, half * n + (i + 1) % n] = P[s, 1, half * n + (i + 5) % n] = 1 - leak
+        P[s, 0, (1 - half) * n + i] = P[s, 1, (1 - half) * n + (3 * i) % n] = leak
+        R[s] = half + 0.1 * i, 1.3 - half + 0.03 * i
+    return rl.MDP(P, R, gamma)
+
+
+def _magnitudes(mdp: Any) -> Any:
+    """The same model paid in units of 10⁻⁶ to 10⁶."""
+    return mdp.replace(R=mdp.R_pairs * 10.0 ** (np.arange(mdp.N) % 13 - 6))
+
+
 @pytest.mark.parametrize("scale", [1e300, 1e-300])
 def test_extreme_rewards_stay_enclosed(scale: float) -> None:
     mdp = _scaled(rl.gallery.maze(size=6, gamma=0.9), scale)
-    sol = Portfolio().run(mdp)
+    sol = choice.structured(mdp, 1e-8)
     exact = rl.PolicyIteration(keep_trace=False).run(mdp.exact()).V
     assert (sol.lower <= exact).all() and (exact <= sol.upper).all()
 
@@ -103,9 +169,42 @@ def test_probe_reads_structure() -> None:
     assert layers.ordered
     parts = components(rl.gallery.multi_scc(components=5, size=6, gamma=0.9))
     assert parts.count >= 5 and parts.largest <= 6
-    fast = probe(rl.gallery.random_garnet(S=500, A=3, branching=6, gamma=0.99, seed=0))
+    fast_model = rl.gallery.random_garnet(S=500, A=3, branching=6, gamma=0.99, seed=0)
+    fast = probe(fast_model)
     slow = probe(rl.gallery.tandem_queue(n=12, gamma=0.99))
     assert fast.contraction < 0.75 < slow.contraction
+    assert np.abs(fast.V - rl.solve(fast_model).V).max() < 2.0  # shifted to where V* lies
+
+
+def test_slow_modes_show_in_the_last_sweeps() -> None:
+    """Spans of a local model shrink fast for a while, then slowly; modified policy iteration would crawl."""
+    local = rl.gallery.random_garnet(S=10_000, A=4, branching=5, gamma=0.999, seed=1, window=200)
+    known = probe(local)
+    assert known.contraction < choice.FAST and known.late > known.contraction + choice.RISE
+    assert type(choose(local, known, 1e-9)[1]).__name__ == "InexactPolicyIteration"
+    assert type(choose(local, replace(known, late=known.contraction), 1e-9)[1]).__name__ == (
+        "ModifiedPolicyIteration"
+    )
+
+
+def test_one_way_models_need_no_search_for_components() -> None:
+    from rltheory.solvers.topological import component_order
+
+    down = rl.gallery.layered_dag(layers=4, width=3, gamma=0.9)
+    for mdp in (down, _numbered_backwards(down)):
+        _, indices, indptr, _, _, state_ptr = csr_arrays(mdp)
+        order, ends = component_order(indices, indptr, state_ptr)
+        place = np.empty(mdp.S, int)
+        place[order.astype(int)] = np.arange(mdp.S)
+        source = np.repeat(mdp.pair_state, np.diff(indptr.astype(np.int64)))
+        assert (place[indices.astype(int)] <= place[source]).all() and ends.size == mdp.S + 1
+
+
+def _numbered_backwards(mdp: Any) -> Any:
+    P, R = mdp.P_pairs[::-1, ::-1], mdp.R_pairs[::-1]
+    return rl.MDP.from_pairs(
+        P, R, mdp.gamma, pair_state=mdp.S - 1 - mdp.pair_state[::-1], pair_action=mdp.A - 1 - mdp.pair_action[::-1]
+    )
 
 
 def test_rational_models_end_exactly() -> None:
