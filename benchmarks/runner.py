@@ -101,7 +101,7 @@ def run(
 
 def _limit(settings: Settings, nnz: int, best: float) -> float:
     """CPU seconds of a process: import and compilation, loading, and some ten solves of the slowest kind."""
-    return 15 + 3e-5 * nnz + min(2 * settings.budget, 10 * settings.patience * best)
+    return 8 + 3e-5 * nnz + min(2 * settings.budget, 10 * settings.patience * best)
 
 
 def _when(settings: Settings) -> dict[str, Any]:
