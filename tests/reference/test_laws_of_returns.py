@@ -309,8 +309,13 @@ def test_an_unfinished_law_still_bounds_its_error() -> None:
 
 
 def test_tight_horizon_grids_count_what_they_clip() -> None:
-    """Mass that projections push past the end of a grid over just the returns enters the error."""
-    sol = CategoricalEvaluation(grid=[-1, 0, 1, 2, F(9, 4)], H=3).run(one_state((1, F(3, 4)), gamma=1), [0])
-    assert sol.clipped > 0
+    """Mass that projections push past the end of a grid over just the returns enters the error.
+
+    By hand: after two steps 9/20 of the mass is at 9/4 and the third step would carry it 3/4 further.
+    """
+    sol = CategoricalEvaluation(grid=[0, 1, F(9, 4)], H=3).run(one_state((1, F(3, 4)), gamma=1), [0])
+    assert sol.clipped == F(9, 20)
+    assert sol.bounds["clip"][0] == F(27, 80)
     truth = rl.ReturnLaw.dirac(F(9, 4))
-    assert 0 < float(sol.law(0).wasserstein(truth)) <= float(sol.errors[0])
+    assert sol.law(0).wasserstein(truth) == truth.mean - sol.law(0).mean == F(27, 80)
+    assert sol.errors[0] >= math.sqrt(sol.bounds["variance"][0] ** 2) + float(F(27, 80))
