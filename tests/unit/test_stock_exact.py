@@ -101,7 +101,15 @@ def test_ragged_actions_terminal_states_and_changing_steps() -> None:
         F(2, 3),
         terminal=[2],
     )
-    second = first.replace(reward=2 * first.reward)
+    second = OutcomeMDP.from_lists(
+        [
+            {1: [(F(1, 5), 1, 4), (F(4, 5), 0, -1)]},
+            {0: [(1, 0, 1)], 1: [(F(5, 7), 1, 0), (F(2, 7), 2, 3)]},
+            [],
+        ],
+        F(2, 3),
+        terminal=[2],
+    )
     model = StockMDP([first, second, first])
     laws = history_laws(model)
     for o in HOMOGENEOUS:

@@ -40,6 +40,14 @@ def test_reachable_stocks_lie_in_the_window() -> None:
     assert model.float().reachable(0, 1)[4] == layers[4]  # doubles that are dyadic: the same stocks
 
 
+def test_the_window_is_attained() -> None:
+    for gamma in (F(1), F(2, 3)):
+        model = rl.stock_augmented(G.gambler_chain(gamma), H=3)
+        for t, layer in enumerate(model.reachable(0, F(1, 2))):
+            scaled = [gamma**t * c for _, c in layer]
+            assert (min(scaled), max(scaled)) == model.window(t, F(1, 2), F(1, 2))
+
+
 def test_a_chain_reaches_exactly_the_multiples() -> None:
     model = rl.stock_augmented(G.gambler_chain(), H=2)
     assert model.reachable(0, F(1, 2))[1] == tuple((0, F(1, 2) + r) for r in (-1, 0, 2, 6))
