@@ -22,7 +22,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from ._jit import njit
 
 SWEEPS, KRYLOV, BANDED = 0, 1, 2
 """How a policy is evaluated; BANDED falls back to KRYLOV on a policy whose band is too wide."""

@@ -29,7 +29,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from ._jit import njit
 
 U = 2.0**-53 * (1 + 2.0**-9)
 """Unit roundoff, inflated to cover the rounding of the error bounds themselves."""

@@ -17,7 +17,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from ._jit import njit
 
 SWEEPS = 64
 """Most sweeps of `solve`."""

@@ -14,7 +14,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from ._jit import njit
 
 WORD, INTEGER, NUMBER, PENDING = 0, 1, 2, 3
 """Kinds of tokens: text, a plain integer ≥ 0, a decimal with its value, a decimal to be converted.
