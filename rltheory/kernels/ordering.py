@@ -32,8 +32,8 @@ def strong_order(indices: Any, indptr: Any, state_ptr: Any) -> Any:
     at = np.empty(S, np.uint64)
     order, block_ptr = np.empty(S, np.uint32), np.empty(S + 1, np.int64)
     block_ptr[0] = 0
-    for s in range(S):
-        number[s] = 0
+    for i in range(S):
+        number[i] = 0
     one = np.uint64(1)
     closed = np.uint32(0xFFFFFFFF)
     clock, height, n, blocks = np.uint32(0), 0, 0, 0
