@@ -47,17 +47,33 @@ def shift_backup(
             for a in range(state_ptr[s], state_ptr[s + 1]):
                 for j in range(m):
                     q[j] = 0.0
-                for k in range(outcome_ptr[a], outcome_ptr[a + 1]):
+                k, stop = outcome_ptr[a], outcome_ptr[a + 1]
+                while k < stop:
                     p, w, o = prob[k], weight[k], j0 + offset[k]
-                    if w == 0.0:
-                        x = W[next_state[k], o : o + m]
-                        for j in range(m):
-                            q[j] += p * x[j]
-                    else:
+                    if w != 0.0:
                         x = W[next_state[k], o : o + m + 1]
                         u, v = p * (1.0 - w), p * w
                         for j in range(m):
                             q[j] += u * x[j] + v * x[j + 1]
+                        k += 1
+                        continue
+                    x = W[next_state[k], o : o + m]
+                    if k + 2 < stop and weight[k + 1] == 0.0 and weight[k + 2] == 0.0:
+                        p1, p2, o1, o2 = prob[k + 1], prob[k + 2], j0 + offset[k + 1], j0 + offset[k + 2]
+                        x1, x2 = W[next_state[k + 1], o1 : o1 + m], W[next_state[k + 2], o2 : o2 + m]
+                        for j in range(m):
+                            q[j] += p * x[j] + p1 * x1[j] + p2 * x2[j]
+                        k += 3
+                    elif k + 1 < stop and weight[k + 1] == 0.0:
+                        p1, o1 = prob[k + 1], j0 + offset[k + 1]
+                        x1 = W[next_state[k + 1], o1 : o1 + m]
+                        for j in range(m):
+                            q[j] += p * x[j] + p1 * x1[j]
+                        k += 2
+                    else:
+                        for j in range(m):
+                            q[j] += p * x[j]
+                        k += 1
                 if a == state_ptr[s]:
                     for j in range(m):
                         best[j] = q[j]
@@ -65,9 +81,9 @@ def shift_backup(
                 else:
                     number = float(a - state_ptr[s])
                     for j in range(m):
-                        b, x1 = best[j], q[j]
-                        pick[j] = number if x1 - b > TIE * (1.0 + abs(b)) else pick[j]
-                        best[j] = x1 if x1 > b else b
+                        b, y = best[j], q[j]
+                        pick[j] = number if y - b > TIE * (1.0 + abs(b)) else pick[j]
+                        best[j] = y if y > b else b
             for j in range(m):
                 V[s, j0 + j] = best[j]
                 act[s, j0 + j] = np.uint16(pick[j])
@@ -277,6 +293,51 @@ def stretch_iterate(
 
 
 @njit(cache=True, error_model="numpy")
+def stretch_noise(
+    state_ptr: Any,
+    outcome_ptr: Any,
+    prob: Any,
+    next_state: Any,
+    kind: Any,
+    square: Any,
+    first: Any,
+    last: Any,
+    cell: Any,
+    weight: Any,
+    bend: Any,
+    N: Any,
+    out: Any,
+) -> Any:
+    """out = γ²·max_a Σ_k p_k·[w(1−w)·bend + N(s'_k, c')], 0 outside the grid; returns max (N − out).
+
+    With bend = δ² the largest squared noise that rounding to nodes adds up to, one step further; `square`
+    is γ².
+    """
+    S, n = N.shape
+    q = np.empty(n)
+    change = 0.0
+    for s in range(S):
+        for j in range(n):
+            out[s, j] = 0.0
+        for a in range(state_ptr[s], state_ptr[s + 1]):
+            for j in range(n):
+                q[j] = 0.0
+            for k in range(outcome_ptr[a], outcome_ptr[a + 1]):
+                p, d = square * prob[k], kind[k]
+                x, at, f = N[next_state[k]], cell[d], weight[d]
+                for j in range(first[d], last[d]):
+                    i, w = at[j], f[j]
+                    y = x[i]
+                    q[j] += p * (w * (1.0 - w) * bend + y + w * (x[i + np.uint32(1)] - y))
+            for j in range(n):
+                out[s, j] = q[j] if q[j] > out[s, j] else out[s, j]
+        for j in range(n):
+            r = N[s, j] - out[s, j]
+            change = r if r > change else change
+    return change
+
+
+@njit(cache=True, error_model="numpy")
 def stretch_actions(
     state_ptr: Any,
     outcome_ptr: Any,
@@ -290,18 +351,24 @@ def stretch_actions(
     right: Any,
     ends: Any,
     V: Any,
+    N: Any,
     s: Any,
     stocks: Any,
     act: Any,
     value: Any,
+    noise: Any,
 ) -> Any:
-    """Greedy action and γ·max_a Σ_k p_k·V(s'_k, (c + r_k)/γ) at arbitrary stocks c of one state."""
+    """Greedy action and γ·max_a Σ_k p_k·V(s'_k, (c + r_k)/γ) at arbitrary stocks c of one state.
+
+    `noise` is γ²·max_a Σ_k p_k·[w(1−w)·δ² + N(s'_k, c')] there; see `stretch_noise`.
+    """
     n = V.shape[1]
     top = lo + (n - 1) * delta
+    nothing = n * 2.0**-47  # a weight within rounding of a node adds no noise
     for j in range(stocks.size):
-        best, pick = -np.inf, 0
+        best, pick, worst = -np.inf, 0, 0.0
         for a in range(state_ptr[s], state_ptr[s + 1]):
-            q = 0.0
+            q, v = 0.0, 0.0
             for k in range(outcome_ptr[a], outcome_ptr[a + 1]):
                 t = next_state[k]
                 c = (stocks[j] + reward[k]) / gamma
@@ -312,8 +379,12 @@ def stretch_actions(
                 else:
                     x = (c - lo) / delta
                     i = min(int(x), n - 2)
-                    y = V[t, i] + min(x - i, 1.0) * (V[t, i + 1] - V[t, i])
+                    w = min(x - i, 1.0)
+                    y = V[t, i] + w * (V[t, i + 1] - V[t, i])
+                    u = w * (1.0 - w) if w > nothing and 1.0 - w > nothing else 0.0
+                    v += prob[k] * (u * delta * delta + N[t, i] + w * (N[t, i + 1] - N[t, i]))
                 q += prob[k] * y
+            worst = v if v > worst else worst
             if a == state_ptr[s]:
                 best = q
             else:
@@ -323,3 +394,4 @@ def stretch_actions(
                     best = q
         act[j] = np.uint16(pick)
         value[j] = gamma * best
+        noise[j] = gamma * gamma * worst

@@ -4,9 +4,10 @@ V_H(x) = f(x), V_t(s, x) = max_a Σ_k p_k V_{t+1}(s'_k, x + γ^t r_k).  The node
 step t moved by γ^t r_min, so that outcome k moves every node by the same (offset_k + weight_k)·δ ≥ 0:
 interpolation is a fixed pair of weights per reward, and absent (weight 0) on a lattice.
 
-Rounding to nodes is a mean-zero noise of variance w(1−w)δ² a step, so with v_t = max_k w(1−w) ≤ ¼
+Rounding to nodes is a mean-zero noise of variance w(1−w)δ² a step, so with the largest squared noise
 
-    |V̂_0 − V*| ≤ L·δ·√(Σ_{t<H−1} v_t) ≤ (L/2)·√(Σ δ²),
+    N_t(s) = max_a Σ_k p_k [w_k(1−w_k)δ² + N_{t+1}(s'_k)],  N_{H−1} = 0,
+    |V̂_0 − V*|(s) ≤ L·√N_0(s) ≤ (L/2)·√(Σ_{t=1}^{H−1} δ²),
 
 the last step being evaluated at exact points.  The law pushed forward is that of the policy which
 keeps its stock rounded at random; w₁ to it obeys the same bound with L = 1.
@@ -116,10 +117,21 @@ class Ladder:
         return self.problem.stage(self.first + t)
 
     @cached_property
-    def noise(self) -> float:
-        """√(Σ_t max_k w(1−w))·δ over the interpolated steps."""
-        total = sum(float((r.weight * (1 - r.weight)).max()) for r in self.rungs[:-1])
-        return math.sqrt(total) * float(self.delta) * (1 + 8 * U)
+    def noise(self) -> FloatVec:
+        """(S,) √N_0."""
+        N = np.zeros(self.problem.S)
+        for t in range(self.H - 2, -1, -1):
+            stage, w = self.stage(t), self.rungs[t].weight
+            m = stage.model
+            q = stage.prob * ((w * (1 - w))[stage.kind] + N[m.next_state])
+            N = np.maximum.reduceat(np.add.reduceat(q, m.outcome_ptr[:-1]), m.state_ptr[:-1])
+        out: FloatVec = np.sqrt(N) * float(self.delta) * (1 + (self.H + 8) * 64 * U)
+        return out
+
+    @property
+    def a_priori(self) -> float:
+        """½·√(Σ_{t=1}^{H−1} δ²)."""
+        return 0.0 if self.exact else 0.5 * math.sqrt(self.H - 1) * float(self.delta)
 
     @cached_property
     def work(self) -> int:
@@ -252,11 +264,15 @@ class Pass:
     largest: float
     rational: bool
 
-    def errors(self, snap: float = 0.0, tail: float = 0.0) -> Errors:
-        """|V̂_0 − V*| at nodes; `snap` moved each reward, `tail` is what the return may still differ by."""
+    def errors(self, snap: float = 0.0, tail: float = 0.0, s: int | None = None) -> Errors:
+        """|V̂_0 − V*| at nodes, of one state or of all.
+
+        `snap` is what each reward was moved by, `tail` what the return may still differ by.
+        """
         if self.rational:
             return Errors()
         lad, L = self.ladder, self.utility.L
+        noise = float(lad.noise.max() if s is None else lad.noise[s])
         H, problem = lad.H, lad.problem
         slack = max((s.longest + 8) * U + s.defect for s in problem.stages)
         grown = self.largest * (1 + 2 * slack) ** H
@@ -264,8 +280,8 @@ class Pass:
         moved = snap * (float(H) if problem.g == 1 else (1 - problem.g**H) / (1 - problem.g))
         moved += (H + 2) * 16 * U * lad.reach
         if math.isfinite(L):
-            return Errors(L * lad.noise, 0.0, L * tail, rounding + L * (moved + 4 * U * lad.reach))
-        return Errors(lad.noise and math.inf, 0.0, tail and math.inf, rounding)
+            return Errors(L * noise, 0.0, L * tail, rounding + L * (moved + 4 * U * lad.reach))
+        return Errors(noise and math.inf, 0.0, tail and math.inf, rounding)
 
     def push(self, s: int, j: int, tail: float = 0.0) -> ReturnLaw:
         """Law of x_H − x_0 from node j of state s under the stored actions."""
@@ -282,7 +298,7 @@ class Pass:
         reach = float(abs(ends).max()) + abs(float(start))
         slack = 2 * lad.H * (4 + max(x.longest for x in lad.problem.stages)) * U
         dropped = 2 * (abs(total - 1) + NEGLIGIBLE * len(mass))
-        error = lad.noise + tail + (slack + dropped) * reach + (lad.H + 2) * 16 * U * reach
+        error = float(lad.noise[s]) + tail + (slack + dropped) * reach + (lad.H + 2) * 16 * U * reach
         return ReturnLaw(ends[keep], mass[keep] / total, error=error, kind="float")
 
 

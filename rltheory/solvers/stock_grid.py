@@ -7,10 +7,14 @@ v = V_max where a ≥ 0, V_min where a < 0), both sides being absorbing.  Starts
 Stopping.  With ρ = max |V_{k+1} − V_k| over nodes, |V_{k+1} − V̂| ≤ γρ/(1−γ); sweeps end when this is
 below `tol`, by default a hundredth of the discretisation bound.
 
-Error.  Interpolation rounds the next stock at random, without bias, and γ^t damps the noise of step t:
-|V̂ − V*| ≤ L·δ·√v·γ/√(1−γ²), v ≤ ¼ the largest w(1−w) of the table, L = max(|a₊|, |a₋|).  One backup
-read at any stock c between nodes obeys it with the first v replaced by ¼, so no Lδ/2 is added there.
-For a₊ ≥ a₋ (convex f) V̂ ≥ V*.
+Error.  Interpolation rounds the next stock at random, without bias, and γ^t damps the noise of step t,
+so |V̂ − V*| ≤ L·√N(s,c) with L = max(|a₊|, |a₋|) and
+
+    N(s,c) = max_a γ² Σ p [w(1−w)δ² + N(s',c')],   N = 0 outside the grid,
+
+the largest squared noise of any policy; sweeps from above, N ← ¼δ²γ²/(1−γ²) first, stay bounds.  Hence
+the a-priori bound L·(δ/2)·γ/√(1−γ²).  Both hold at any stock c, the value read there being one backup of
+the interpolated V̂: no Lδ/2 is added between nodes.  For a₊ ≥ a₋ (convex f) V̂ ≥ V*.
 
 Source: distributional-dp, Representation 4, stock-grid-error, certificate.
 """
@@ -18,7 +22,7 @@ Source: distributional-dp, Representation 4, stock-grid-error, certificate.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +38,8 @@ from ._stock_rational import FarField
 
 CHUNK = 64
 """Sweeps between two looks at the clock."""
+NOISE_SWEEPS = 400
+"""Most sweeps spent on tightening the noise bound."""
 
 
 def nodes_of(lo: Any, delta: Any, cells: int) -> list[Any]:
@@ -68,16 +74,6 @@ class Table:
         """As the kernels take them."""
         return self.first, self.last, self.cell, self.weight
 
-    @property
-    def variance(self) -> float:
-        """max w(1−w) over the nodes that land inside; weights within rounding of a node count as 0."""
-        j = np.arange(self.weight.shape[1])
-        inside = (j >= self.first[:, None]) & (j < self.last[:, None])
-        w = np.where(inside, self.weight, 0.0)
-        v = w * (1 - w)
-        slack = 64 * U * self.weight.shape[1]
-        return float(v.max()) if v.max() > slack else 0.0
-
 
 @dataclass(frozen=True, eq=False)
 class GridValues:
@@ -87,10 +83,12 @@ class GridValues:
     ----------
     problem, far
         What is solved, and its values outside the grid.
-    lo, delta, V
-        First node, spacing, (S, n) values.
+    lo, delta, V, noise
+        First node, spacing, (S, n) values and bounds N on the squared rounding noise.
     errors
-        At nodes; `between` at any other stock.
+        At nodes; `read` has the bound at the stock asked for.
+    a_priori
+        L·(δ/2)·γ/√(1−γ²).
     sweeps
         Iterations made.
     law_atoms
@@ -102,8 +100,9 @@ class GridValues:
     lo: float
     delta: float
     V: FloatVec
+    noise: FloatVec
     errors: Errors
-    between: Errors
+    a_priori: float = 0.0
     sweeps: int = 0
     law_atoms: int = 4_000
 
@@ -114,7 +113,8 @@ class GridValues:
         """Known values at evenly spaced nodes, read by interpolation; the ends become far field."""
         points = float_array(nodes)
         delta = float(points[1] - points[0]) if points.size > 1 else 1.0
-        return cls(problem, far, float(points[0]), delta, float_array(table), Errors(), Errors())
+        V = float_array(table)
+        return cls(problem, far, float(points[0]), delta, V, np.zeros(V.shape), Errors())
 
     def nodes(self) -> NDArray[Any]:
         """(n,) stocks whose values were computed, ascending."""
@@ -138,21 +138,30 @@ class GridValues:
             right,
             np.stack([float_array(v) for v in self.far.values]),
             self.V,
+            self.noise,
         )
 
-    def look(self, s: int, stocks: FloatVec) -> tuple[NDArray[np.uint16], FloatVec]:
-        """Greedy action positions and one-step values at arbitrary stocks of state s."""
-        act, value = np.empty(stocks.size, dtype=np.uint16), np.empty(stocks.size)
-        kernels.stretch_actions(*self._reading, s, stocks, act, value)
-        return act, value
+    @property
+    def _lipschitz(self) -> float:
+        return max(abs(float(a)) for a in self.far.slopes)
+
+    def look(self, s: int, stocks: FloatVec) -> tuple[NDArray[np.uint16], FloatVec, FloatVec]:
+        """Greedy action positions, one-step values, discretisation bounds at arbitrary stocks of state s."""
+        act, value, noise = (
+            np.empty(stocks.size, dtype=np.uint16),
+            np.empty(stocks.size),
+            np.empty(stocks.size),
+        )
+        kernels.stretch_actions(*self._reading, s, stocks, act, value, noise)
+        return act, value, self._lipschitz * np.sqrt(noise) * (1 + 64 * U)
 
     def read(self, s: int, stock: Real) -> Reading:
         """V*(s, c) and its bounds, at any stock."""
         left, right = (float(a) for a in self.far.slopes)
-        value = float(self.look(s, np.array([float(stock)]))[1][0])
-        j = (float(stock) - self.lo) / self.delta
-        e = self.errors if abs(j - round(j)) <= 64 * U * max(1.0, abs(j)) else self.between
-        return bounded(value, e.total, convex=e.discretisation if right >= left else 0.0)
+        _, value, noise = self.look(s, np.array([float(stock)]))
+        here = float(noise[0])
+        total = replace(self.errors, discretisation=here).total
+        return bounded(float(value[0]), total, convex=here if right >= left else 0.0)
 
     def action(self, s: int, stock: Real, t: int = 0) -> int:
         """Action id in state s with stock c_t at step t."""
@@ -215,7 +224,7 @@ def grid_values(
     Returns
     -------
     GridValues
-        With |V̂ − V*| ≤ `errors.total` at nodes, `between.total` anywhere.
+        With |V̂ − V*| ≤ `errors.total` at nodes, and a bound for each stock read.
 
     Raises
     ------
@@ -241,9 +250,9 @@ def grid_values(
     points = lo + delta * np.arange(n)
     V = np.tile(np.where(points >= 0, right * points, left * points), (problem.S, 1))
     V[:, 0], V[:, -1] = left * (points[0] + ends[0]), right * (points[-1] + ends[1])
-    damp = L * delta * (1 + 32 * U)
-    noise = damp * math.sqrt(table.variance) * g / math.sqrt((1 - g) * (1 + g))
-    between = damp * g * math.sqrt(0.25 + table.variance * g * g / ((1 - g) * (1 + g)))
+    N = _noise(problem, table, delta, n)
+    noise = L * math.sqrt(float(N.max())) * (1 + 64 * U)
+    a_priori = L * delta / 2 * g / math.sqrt((1 - g) * (1 + g))
     scale = max(1.0, L * max(abs(lo), abs(hi)))
     modulus = g * (1 + stage.defect)
     floor = 8 * (stage.longest + 8) * U * scale
@@ -266,7 +275,11 @@ def grid_values(
             f"stock grid: change {rho:.3g} after {sweeps} sweeps, need {goal * (1 - g) / g:.3g}; "
             "raise max_iter or tol"
         )
-    step = ((stage.longest + 8) * U + stage.defect) * max(norm, scale) + 16 * U * scale / g
+    step = (
+        16 * U * scale / g
+        + ((stage.longest + 8) * U + stage.defect) * max(norm, scale)
+        + 128 * U * n * delta / g
+    )
     rounding = step / (1 - modulus) + L * far.error
     residual = modulus * rho / (1 - modulus)
     return GridValues(
@@ -275,7 +288,29 @@ def grid_values(
         lo,
         delta,
         V,
-        Errors(noise, residual, 0.0, rounding),
-        Errors(between, residual, 0.0, rounding + step),
+        N,
+        Errors(noise, residual, 0.0, rounding + step),
+        a_priori,
         sweeps,
     )
+
+
+def _noise(problem: Problem, table: Table, delta: float, n: int) -> FloatVec:
+    """(S, n) upper bounds on the squared noise of rounding to nodes; sweeps from above until they settle."""
+    stage, square = problem.stages[0], problem.g**2
+    snap = 64 * U * n  # a weight within rounding of a node is that node
+    w = np.where(np.minimum(table.weight, abs(1 - table.weight)) <= snap, 0.0, table.weight)
+    j = np.arange(n)
+    inside = (j >= table.first[:, None]) & (j < table.last[:, None])
+    if not (w[inside] > 0).any():
+        return np.zeros((problem.S, n))
+    start = 0.25 * delta**2 * square / (1 - square)
+    N, out = np.full((problem.S, n), start), np.empty((problem.S, n))
+    head = *stage.arrays, stage.kind, square, table.first, table.last, table.cell, w, delta**2
+    for _ in range(NOISE_SWEEPS):
+        change = kernels.stretch_noise(*head, N, out)
+        N, out = out, N
+        if change <= 1e-3 * float(N.max()):
+            break
+    inflated: FloatVec = N * (1 + 1e-9) + 4 * snap * delta**2 * (N > 0)
+    return inflated

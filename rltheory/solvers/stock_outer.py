@@ -203,32 +203,35 @@ def _covering(values: StockValues, span: tuple[Any, Any], s: int, b: Any, V: Any
     return b, V
 
 
-def _enclose_cvar(b: Any, V: Any, tau: Any, error: float, complete: bool) -> Outer:
+def _enclose_cvar(b: Any, V: Any, tau: Any, error: Any, complete: bool) -> Outer:
+    """The enclosure from V(s,−b) ± error, error a number or one a level b."""
     if V.dtype != object or isinstance(tau, float):
         b, V, tau = float_array(b), float_array(V), float(tau)
     phi = b + V / tau
     best = int(np.argmax(phi))
     value = phi[best]
+    exact = np.ndim(error) == 0 and error == 0
+    top = phi if exact else phi + np.broadcast_to(error, phi.shape) / tau
     if complete or len(b) == 1:  # one b: the return is sure
-        upper = value
+        upper = top.max()
     else:
         width = b[1:] - b[:-1]
-        upper = max(value, ((1 - tau) * phi[:-1] + tau * phi[1:] + (1 - tau) * width).max())
-    if error == 0:
+        upper = max(top[best], ((1 - tau) * top[:-1] + tau * top[1:] + (1 - tau) * width).max())
+    if exact:
         return Outer(value, value, upper, ((1, -b[best]),), f"{len(b)} values of b")
-    slack = error / float(tau) + 16 * U * float(abs(b).max() + abs(V).max() / float(tau))
+    slack = 16 * U * float(abs(b).max() + abs(V).max() / float(tau))
+    lower = float((phi - np.broadcast_to(error, phi.shape) / tau).max()) - slack
     start = b[best] if b.dtype == object else float(b[best])
-    return Outer(
-        float(value), float(value) - slack, float(upper) + slack, ((1, -start),), f"{len(b)} values of b"
-    )
+    return Outer(float(value), lower, float(upper) + slack, ((1, -start),), f"{len(b)} values of b")
 
 
 def _cvar_grid(values: GridValues, span: tuple[Any, Any], s: int, tau: Any) -> Outer:
-    """Stocks between nodes are read as well, so that the spacing of b adds next to nothing."""
+    """Stocks between nodes are read as well, with bounds of their own: the spacing of b adds little."""
     lo, hi = float(span[0]), float(span[1])
     points = np.linspace(lo, hi, 16 * values.V.shape[1] + 1)
-    _, V = values.look(s, np.ascontiguousarray(-points))
-    return _enclose_cvar(points, V, float(tau), values.between.total, False)
+    _, V, noise = values.look(s, np.ascontiguousarray(-points))
+    e = values.errors
+    return _enclose_cvar(points, V, float(tau), noise + e.residual + e.rounding, False)
 
 
 def _is_rational(values: StockValues, x: Any) -> bool:

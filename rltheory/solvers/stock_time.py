@@ -4,8 +4,8 @@ Definitions.  V_H(s,x) = f(x) and V_t(s,x) = max_a Σ p V_{t+1}(s', x + γ^t r);
 points in the last step, interpolation acts in the others.  An infinite horizon is cut at H with
 V_H(s,x) = f(x + γ^H (r_min + r_max)/(2(1−γ))).
 
-Error at nodes, f L-Lipschitz: L·δ·√(Σ_{t=1}^{H−1} v_t) ≤ (L/2)·√(Σ δ²), v_t the largest interpolation
-variance w(1−w) of step t, plus L·γ^H (r_max − r_min)/(2(1−γ)) for an infinite horizon.  For convex f
+Error at nodes, f L-Lipschitz: L·√N ≤ (L/2)·√(Σ_{t=1}^{H−1} δ²), N the largest squared rounding noise of any
+policy (`_stock_pass`), plus L·γ^H (r_max − r_min)/(2(1−γ)) for an infinite horizon.  For convex f
 interpolation only overestimates.
 
 Source: distributional-dp, time-indexed-grid.
@@ -97,7 +97,7 @@ class PassValues:
     def read(self, s: int, stock: Real) -> Reading:
         """V*(s, c) and its bounds, at any stock."""
         done, j = self.locate(stock)
-        e = done.errors(self.snap, self.tail)
+        e = done.errors(self.snap, self.tail, s)
         return bounded(done.values[s, j], e.total, convex=e.discretisation if self.utility.convex else 0.0)
 
     def action(self, s: int, stock: Real, t: int = 0) -> int:

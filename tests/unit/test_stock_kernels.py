@@ -116,18 +116,44 @@ def test_a_stretched_sweep_interpolates_and_knows_the_far_field(model: dict[str,
     assert res == pytest.approx(abs(out - V)[:, 1:-1].max())
     assert norm == pytest.approx(abs(out)[:, 1:-1].max())
     points = np.array([-9.0, lo, -0.77, 0.123, 2.4, 2.5, 30.0])
-    found, best = np.empty(7, np.uint16), np.empty(7)
+    found, best, noise = np.empty(7, np.uint16), np.empty(7), np.empty(7)
+    N = rng.random((S, n))
+    grown = np.empty((S, n))
+    stock.stretch_noise(
+        *pairs(model),
+        model["next_state"],
+        model["kind"],
+        gamma**2,
+        first,
+        last,
+        cell,
+        weight,
+        delta**2,
+        N,
+        grown,
+    )
+
+    def spread(t: int, c: Any) -> Any:
+        inside = (c > lo) & (c < nodes[-1])
+        w = (c - lo) / delta % 1
+        return np.where(inside, w * (1 - w) * delta**2 + np.interp(c, nodes, N[t]), 0.0)
+
     for s in range(S):
         stock.stretch_actions(
             *pairs(model), model["next_state"], rewards[model["kind"]], gamma,
-            lo, delta, left, right, ends, V, s, points, found, best,
+            lo, delta, left, right, ends, V, N, s, points, found, best, noise,
         )  # fmt: skip
-        at = np.zeros((A, 7))
+        at, loud, all_loud = np.zeros((A, 7)), np.zeros((A, 7)), np.zeros((A, n))
         for k in range(s * A * B, (s + 1) * A * B):
             c = (points + rewards[model["kind"][k]]) / gamma
             at[(k // B) % A] += gamma * model["prob"][k] * value(model["next_state"][k], c)
+            loud[(k // B) % A] += gamma**2 * model["prob"][k] * spread(model["next_state"][k], c)
+            c = (nodes + rewards[model["kind"][k]]) / gamma
+            all_loud[(k // B) % A] += gamma**2 * model["prob"][k] * spread(model["next_state"][k], c)
         np.testing.assert_allclose(best, at.max(0), rtol=1e-12, atol=1e-12)
         np.testing.assert_array_equal(found, at.argmax(0))
+        np.testing.assert_allclose(noise, loud.max(0), rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(grown[s], all_loud.max(0), rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("sweeps", [1, 2, 7, 8])
