@@ -34,7 +34,7 @@ def claim_id(claim: Claim[Any] | Erratum[Any], variable: str) -> str:
 
 def claims_in(module: ModuleType) -> Iterator[Found]:
     """The module-level claims defined in (not imported into) a module, in source order."""
-    for name, value in vars(module).items():
+    for name, value in list(vars(module).items()):
         if isinstance(value, (Claim, Erratum)) and not name.startswith("_"):
             yield Found(claim_id(value, name), module.__name__, name, value)
 
