@@ -9,7 +9,7 @@ from rltheory.kernels.support import table
 INTRO = """# Which kernel runs where
 
 `device="cuda"` is an argument of `solve`, `ValueIteration`, `ModifiedPolicyIteration`, `solve_batch` and `evaluate`;
-there is no global switch. The iteration runs on the card, the certificate always on the CPU, so the bounds mean the same and a
+there is no global switch. Kernels of laws (`categorical`, `quantile`) are called directly. The iteration runs on the card, the certificate always on the CPU, so the bounds mean the same and a
 wrong result of a card cannot be reported as solved. Missing packages or a missing card raise `MissingBackend` with the
 remedy, `pip install rltheory[gpu]`. See [the page on cards](gpu.md) for how to check and time one.
 

@@ -29,7 +29,9 @@ class Row(NamedTuple):
 
 
 SEQUENTIAL = "sweeps in place are sequential"
+# bellman_runs has the functions of bellman_csr on the CPU only: cards get the same models as CSR.
 BOUNDS = "no bounds: certified on the CPU"
+CERTIFIED = "part of the certificate"
 
 SUPPORT: tuple[Row, ...] = tuple(
     row
@@ -49,6 +51,13 @@ SUPPORT: tuple[Row, ...] = tuple(
     Row("batched", "solve_models", True, True, note=f"{BOUNDS}; sweeps only; a model must fit 48 KiB"),
     Row("batched", "evaluate_models", True, True, note=f"{BOUNDS}; a model must fit 48 KiB"),
     Row("batched", "induct_models", True, True, note="stationary P and R; a model must fit 48 KiB"),
+    Row("categorical", "backup_uniform", True, True, note="gathers; the CPU scatters"),
+    Row("categorical", "backup_grid", True, True),
+    Row("categorical", "mix", True, True),
+    Row("categorical", "greedy", True, True),
+    Row("categorical", "projection_error", True, False, note=CERTIFIED),
+    Row("quantile", "backup", True, True, note="bisects; the CPU merges"),
+    Row("quantile", "projection_error", True, False, note=CERTIFIED),
     Row("evaluate", "solve_discounted", True, True, "cupy", "dense LU or BiCGSTAB and sweeps; no sparse LU"),
 )
 

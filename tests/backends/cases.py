@@ -136,6 +136,70 @@ def induct_models(cpu: Any, card: Any) -> tuple[list[Any], list[Any]]:
     return ours, theirs
 
 
+def outcomes() -> tuple[Any, ...]:
+    """rows, ptr, prob, next_state, reward: ragged lists, a zero probability, rewards that leave a grid."""
+    rng = np.random.default_rng(11)
+    counts = np.array([3, 1, 2, 5, 4])
+    ptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.uint64)
+    prob = np.concatenate([rng.dirichlet(np.ones(c)) for c in counts])
+    prob[4], prob[5] = 0.0, 1.0
+    K = prob.size
+    reward = rng.normal(size=K)
+    reward[:3], reward[6] = 0.5, 9.0
+    rows = np.array([0, 3, 4, 2], dtype=np.uint64)
+    return rows, ptr, prob, rng.integers(0, 4, K).astype(np.uint32), reward
+
+
+def categorical(function: str) -> Callable[[Any, Any], tuple[list[Any], list[Any]]]:
+    """Both grids at three discounts, the mixture, the choice of actions."""
+
+    def run(cpu: Any, card: Any) -> tuple[list[Any], list[Any]]:
+        rows, ptr, prob, nxt, reward = outcomes()
+        m = 17
+        laws = np.random.default_rng(2).dirichlet(np.ones(m), 4)
+        ours: list[Any] = []
+        theirs: list[Any] = []
+        for into, module in ((ours, cpu), (theirs, card)):
+            f = getattr(module, function)
+            for gamma in (0.25, 0.8, 0.97, 1.0):
+                out, lost = np.full((4, m), np.nan), np.full(4, np.nan)
+                lists = (rows, ptr, prob, nxt, reward, gamma)
+                grid = np.linspace(-4.0, 4.0, m)
+                if function == "backup_uniform":
+                    f(*lists, -4.0, 0.5, laws, out, lost)
+                    into += [out, lost]
+                elif function == "backup_grid":
+                    f(*lists, grid * np.abs(grid), laws, out, lost)
+                    into += [out, lost]
+                elif function == "mix":
+                    f(rows, ptr, prob, nxt, laws, out)
+                    into += [out]
+                else:
+                    state_ptr = np.array([0, 2, 4, 5], dtype=np.uint64)
+                    q, arg = np.full(5, np.nan), np.zeros(3, dtype=np.uint64)
+                    f(state_ptr, ptr, prob, nxt, reward, gamma, laws @ grid, q, arg)
+                    into += [q, arg]
+        return ours, theirs
+
+    return run
+
+
+def quantile(cpu: Any, card: Any) -> tuple[list[Any], list[Any]]:
+    """Odd and even numbers of atoms, one atom, and ties of atoms and of levels."""
+    rows, ptr, prob, nxt, reward = outcomes()
+    even = np.concatenate([np.full(int(b - a), 1.0 / (b - a)) for a, b in zip(ptr, ptr[1:], strict=False)])
+    ours: list[Any] = []
+    theirs: list[Any] = []
+    for m in (1, 4, 9):
+        for p, r, digits in ((prob, reward, 9), (even, reward.round(), 0)):
+            laws = np.sort(np.random.default_rng(m).normal(size=(4, m)).round(digits) * 2, axis=1)
+            for into, module in ((ours, cpu), (theirs, card)):
+                out = np.full((4, m), np.nan)
+                module.backup(rows, ptr, p, nxt, r, 1.0 if digits == 0 else 0.9, laws, out)
+                into.append(out)
+    return ours, theirs
+
+
 def cases() -> dict[str, Callable[[Any, Any], tuple[list[Any], list[Any]]]]:
     """Case of each simulated row, by name."""
     from rltheory.kernels.support import SUPPORT
@@ -144,7 +208,12 @@ def cases() -> dict[str, Callable[[Any, Any], tuple[list[Any], list[Any]]]]:
     table = {}
     for row in SUPPORT:
         if row.cuda and not row.needs:
-            make = own.get(row.function) or bellman(row.module, row.function)
+            if row.module == "categorical":
+                make = categorical(row.function)
+            elif row.module == "quantile":
+                make = quantile
+            else:
+                make = own.get(row.function) or bellman(row.module, row.function)
             table[f"{row.module}.{row.function}"] = make
     return table
 

@@ -81,6 +81,7 @@ def test_the_table_says_what_exists(module: str) -> None:
         assert card == {r.function for r in SUPPORT if r.module == module and r.cuda}
 
 
+CATEGORICAL, QUANTILE = "rltheory.kernels.gpu.categorical", "rltheory.kernels.gpu.quantile"
 SWEEPS, BATCHED = "rltheory.kernels.gpu._sweeps", "rltheory.kernels.gpu.batched"
 PICK = "                    best, pick = q, k\n                acc"
 MUTANTS = [
@@ -88,6 +89,10 @@ MUTANTS = [
     (SWEEPS, "                if j < row_end:\n                    break\n", "", "bellman_csr.backup"),
     (SWEEPS, "half = THREADS // 2\n", "half = THREADS // 4\n", "bellman_dense.chosen_backup"),
     (SWEEPS, "if weights[k] != 0.0:", "if weights[k] > 0.5:", "bellman_dense.weighted_backup"),
+    (CATEGORICAL, "math.ceil((i + 1.0 - o)", "math.ceil((i + 0.0 - o)", "categorical.backup_uniform"),
+    (CATEGORICAL, "elif y < grid[i + 1]:", "elif y < z:", "categorical.backup_grid"),
+    (QUANTILE, "<= x:", "< x:", "quantile.backup"),
+    (QUANTILE, "+ 0.5 - slack", "+ 0.5 + slack", "quantile.backup"),
     (BATCHED, "tol * max(1.0, max(", "3e3 * tol * max(1.0, max(", "batched.solve_models"),
 ]  # fmt: skip
 
