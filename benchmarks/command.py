@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-PARTS = ("families", "small", "bandwidth", "memory", "cold-start", "counts", "table", "plot", "list")
+PARTS = ("families", "small", "bandwidth", "memory", "cold-start", "counts", "stock", "table", "plot", "list")
 RESULTS = Path(__file__).resolve().parent / "results"
 
 

@@ -401,3 +401,15 @@ def test_the_command_line_hands_over(capsys: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr("rltheory.cli.benching.__file__", "/nowhere/rltheory/cli/benching.py")
     assert cli(["bench", "list"]) == 2
     assert "clone the repository" in capsys.readouterr().err
+
+
+def test_stock_rows_have_numbers(monkeypatch: Any) -> None:
+    from benchmarks import stock, stream
+
+    monkeypatch.setattr(stream, "read", lambda nbytes=0: 30.0)
+    monkeypatch.setitem(stock.SIZES, "small", ((2, 2, 2, 11),))
+    found = stock.kernels((2, 2, 2, 11), 1)
+    assert [r["kernel"] for r in found][:2] == ["lattice backup", "interpolated backup"]
+    assert all(np.isfinite(r["ns"]) and r["ns"] > 0 and r["% of cache reads"] > 0 for r in found)
+    with pytest.raises(ValueError, match="stock has small, medium"):
+        stock.measure(SimpleNamespace(size=["huge"], repeats=1))
