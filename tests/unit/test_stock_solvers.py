@@ -89,6 +89,20 @@ def test_one_cell_less_noise_where_rewards_meet_the_grid() -> None:
     assert grid_values(problem, (-1, 1), atoms=10, window=(-4, 4)).errors.discretisation > 0.1
 
 
+@pytest.mark.parametrize("tol", [1.0, 0.3, 0.03])
+def test_an_unfinished_iteration_is_counted(tol: float) -> None:
+    """On an aligned grid only the residual is left of the bound; it holds, and nothing less would."""
+    exact = StockDP(ob.target()).run(infinite())
+    grid = StockDP(ob.target(), representation="grid", window=(-4, 4), atoms=9, tol=tol).run(infinite())
+    assert 0 < grid.inner.errors.residual <= tol
+    used = 0.0
+    for s in range(3):
+        for c in range(-3, 4):
+            assert exact.value(s, c) in grid.enclosure(s, c)
+            used = max(used, abs(float(exact.value(s, c)) - grid.value(s, c)))
+    assert used > 100 * grid.inner.errors.rounding
+
+
 def test_a_stock_between_two_nodes_is_served() -> None:
     exact = StockDP(ob.target()).run(infinite())
     grid = StockDP(ob.target(), representation="grid", atoms=41).run(infinite())
