@@ -9,7 +9,9 @@ from ..errors import InvalidArgument
 from ..kernels.pick import Device
 from ..models.finite_horizon import FiniteHorizonMDP
 from ..models.mdp import MDP
+from ..models.outcomes import OutcomeMDP
 from ..models.ssp import SSP
+from ..models.stock import StockMDP
 from ..results.solution import Solution
 from ._device import on_device
 from .base import TOL, Solver
@@ -92,6 +94,11 @@ def _chosen(model: Any) -> Any:
 
         return _because(
             SSPSolver().run(model), "stochastic shortest path: undiscounted, needs proper policies"
+        )
+    if isinstance(model, (OutcomeMDP, StockMDP)):
+        raise InvalidArgument(
+            f"model of type {type(model).__name__}: say which objective of the return is meant, "
+            "solve(stock_augmented(model, H=...), solvers.StockDP(objective)); for means use model.to_mdp()"
         )
     if not isinstance(model, MDP):
         raise InvalidArgument(

@@ -208,7 +208,7 @@ class StockBlind:
         return BlindSolution(model, self.objective, self.seen, tie_rule(self.tie))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BlindSolution:
     """Stock-blind greedy laws; `value(s, stock)` is K(stock + law) of the policy followed from there."""
 
@@ -228,6 +228,9 @@ class BlindSolution:
     def policy(self, stock: Any = 0) -> tuple[tuple[int, ...], ...]:
         """[t][s] ↦ action."""
         return tuple(tuple(a for a, _ in row) for row in self._tables(stock)[:-1])
+
+    def __repr__(self) -> str:
+        return f"BlindSolution({self.objective.name}, seen={self.seen!r}, H={self.model.H})"
 
     def _tables(self, stock: Any) -> list[list[tuple[int, dict[Any, Any]]]]:
         model, o = self.model.exact(), self.objective

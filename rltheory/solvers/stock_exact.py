@@ -291,7 +291,7 @@ class StockValueIteration:
         by (r_max − r_min)/(2(1−γ)); or a function (s, stock) -> law of (value, mass) pairs, with `off`.
     off
         Bound on w̄(η_0, η*) for a start of one's own.
-    tie, unchecked, max_nodes
+    tie, unchecked, old, max_nodes
         As in `StockInduction`.
 
     Returns from `run`
@@ -311,6 +311,7 @@ class StockValueIteration:
     off: Real | None = None
     tie: TieRule = "lowest"
     unchecked: bool = False
+    old: Rule | None = None
     max_nodes: int = 1_000_000
 
     def __post_init__(self) -> None:
@@ -326,7 +327,7 @@ class StockValueIteration:
                 f"StockValueIteration: start={self.start!r}, must be 'zero', 'centre' or a function "
                 "(s, stock) -> pairs"
             )
-        tie_rule(self.tie)
+        tie_rule(self.tie, self.old)
 
     def run(self, model: StockMDP, /) -> ExactStockSolution:
         """η_n and its greedy policy for an infinite-horizon model."""
@@ -346,7 +347,7 @@ class StockValueIteration:
         linear = ok and o.is_expected_utility and o.gamma_factor(gamma) == gamma
         loss = 2 * gamma / (1 - gamma) * bound if linear else math.inf
         by_value = o.is_expected_utility and o.gamma_factor(gamma) is not None
-        choose = tie_rule(self.tie)
+        choose = tie_rule(self.tie, self.old)
 
         def make(steps: int, unit: int) -> Tree:
             return Tree(

@@ -37,7 +37,7 @@ Key = tuple[int, int, Any]
 """(t, s, stock); t is 0 throughout for an infinite horizon."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Augmented:
     """The augmented states reached from one start, numbered.
 
@@ -92,9 +92,12 @@ class Augmented:
     def __len__(self) -> int:
         return len(self.nodes)
 
+    def __repr__(self) -> str:
+        return f"Augmented({len(self)} nodes of {self.model!r})"
+
 
 # ---- policy iteration ----------------------------------------------------------------------------
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StockIterates:
     """What policy iteration went through.
 
@@ -130,6 +133,13 @@ class StockIterates:
                 "StockIterates.law: infinite horizon; the law may have infinitely many atoms"
             )
         return _as_law(_policy_laws(self.augmented, self.policies[-1])[0], True)
+
+    def __repr__(self) -> str:
+        state = "optimal" if self.optimal else "improvable"
+        return (
+            f"StockIterates({self.objective.name}, value={self.value}, {len(self.values)} policies, {state}, "
+            f"{len(self.augmented)} nodes)"
+        )
 
 
 @dataclass(frozen=True)
@@ -295,7 +305,7 @@ def _mixed(
 
 
 # ---- classic reduction -----------------------------------------------------------------------------
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ClassicReduction:
     """An ordinary model with the same optimum: reward r̃ = a·f̃(c') − f̃(c), discount a, on augmented states.
 
@@ -321,6 +331,9 @@ class ClassicReduction:
         sol: Any = solve(self.mdp)
         V = sol.V if isinstance(self.mdp, MDP) else sol.V[0]
         return V[0] + self.offset[0]
+
+    def __repr__(self) -> str:
+        return f"ClassicReduction({self.mdp!r})"
 
 
 def classic_reduction(

@@ -114,6 +114,57 @@ CASES: dict[str, list[Case]] = {
             "state 0",
         ),
     ],
+    "Laws of returns": [
+        case(
+            "rl.OutcomeMDP.from_lists([[[(0.5, 0, 1.0), (0.5, 0, np.nan)]]], 0.9)",
+            InvalidModel,
+            "outcome 1 of (s=0, a=0)",
+            "reward=nan",
+        ),
+        case(
+            "rl.OutcomeMDP.from_lists([[[(F(1, 3), 0, 1), (F(1, 3), 0, 2)]]], 1)",
+            InvalidModel,
+            "(s=0, a=0) sum to 2/3",
+            "must be 1 exactly",
+        ),
+        case("rl.OutcomeMDP.from_lists([[[(1, 2, 0)]]], 1)", InvalidModel, "next state 2", "0..0"),
+        case(
+            "rl.OutcomeMDP.from_lists([[[(-1, 0, 0), (2, 0, 0)]]], 1)", InvalidModel, "probability=-1", "≥ 0"
+        ),
+        case(
+            "rl.OutcomeMDP.from_lists([[[(F(1, 2), 0, 1), (F(1, 2), 0, (1, 2))]]], 1)",
+            InvalidModel,
+            "a vector of 2",
+            "all numbers",
+        ),
+        case("rl.OutcomeMDP.from_lists([[[(1, 0, 0)]]], gamma=0)", InvalidModel, "gamma=0", "(0, 1]"),
+        case("rl.OutcomeMDP.from_lists([[[]]], 1)", InvalidModel, "(s=0, a=0) has no outcomes"),
+        case("rl.stock_augmented(rl.gallery.gambler_chain())", InvalidModel, "gamma=1", "pass H="),
+        case("rl.stock_augmented(mdp, H=0)", InvalidModel, "H=0", "≥ 1"),
+        case("rl.cvar(0)", InvalidArgument, "tau=0", "(0, 1]"),
+        case("rl.expected_utility(lambda x: np.inf)", InvalidArgument, "inf", "finite"),
+        case(
+            "rl.solvers.StockInduction(rl.cvar(0.1)).run(rl.stock_augmented(mdp, H=2))",
+            InvalidArgument,
+            "not indifferent to mixtures",
+            "StockDP",
+        ),
+        case(
+            "clip = rl.expected_utility(lambda x: min(x, 1), name='min(x, 1)', lipschitz=1)\n"
+            "rl.solvers.StockValueIteration(clip, n=5).run(rl.stock_augmented(mdp))",
+            InvalidArgument,
+            "not indifferent to γ=0.9",
+            "finite horizon",
+        ),
+        case(
+            "two = rl.stock_augmented(mdp, H=2)\n"
+            "rl.solvers.StockInduction(rl.objectives.mean()).run(two).value(0, np.nan)",
+            InvalidArgument,
+            "stock=nan",
+            "finite",
+        ),
+        case("rl.solve(rl.stock_augmented(mdp, H=2))", InvalidArgument, "StockMDP", "objective"),
+    ],
     "Gallery and generators": [
         case("rl.gallery.garnet(1, 3, 2, 5, 0.9)", InvalidArgument, "b=5", "n=3", "lower b"),
         case("rl.gallery.river_swim(S=1)", InvalidArgument, "S=1", "≥ 2"),
@@ -308,6 +359,7 @@ CASES: dict[str, list[Case]] = {
         case("rl.load('gallery:rivers')", InvalidArgument, "'rivers'", "river_swim"),
         case("rl.load('gallery:river_swim?n=4')", InvalidArgument, "no parameter 'n'", "S, gamma"),
         case("rl.load('gallery:garnet?n=3&m=2&b=2&gamma=0.9')", InvalidArgument, "needs seed"),
+        case("rl.load('gallery:homeostasis')", InvalidArgument, "is an OutcomeMDP", "gallery.homeostasis()"),
         case(
             "rl.load('gallery:simulation_tight')",
             InvalidArgument,

@@ -140,5 +140,6 @@ def _gallery(rest: str, gamma: Real | None, options: dict[str, Any]) -> Model:
         )
     model = make(**options)
     if not isinstance(model, (MDP, SSP, FiniteHorizonMDP)):
-        raise InvalidArgument(f"load: gallery:{name} is a pair of models; call gallery.{name}() instead")
+        what = "a pair of models" if isinstance(model, tuple) else f"an {type(model).__name__}"
+        raise InvalidArgument(f"load: gallery:{name} is {what}; call gallery.{name}() instead")
     return model
