@@ -53,6 +53,9 @@ def main() -> None:
     for name, data in experiments().items():
         keep(data.plot().figure, f"exact-mdp-{name}.png")
 
+    for name, fig in stock_pictures().items():
+        keep(fig, f"stock-{name}.png")
+
     mdp = rl.gallery.river_swim(S=6, gamma=0.95)
     runs = [
         rl.ValueIteration(tol=1e-8),
@@ -74,6 +77,83 @@ def main() -> None:
         ),
         "residuals.png",
     )
+
+
+def stock_pictures() -> dict[str, Any]:
+    """Optimal laws of returns: values over the stock, errors against atoms, CVaR and targets."""
+    import rltheory as rl
+    from rltheory import objectives as ob
+    from rltheory.reports import plot
+
+    m = rl.stock_augmented(rl.gallery.outcome_family(3, 2, 2, 3, gamma=Fraction(1, 2)))
+    exact = rl.StockDP(ob.target(), spacing=Fraction(1, 16)).run(m)
+    lines = []
+    for atoms in (7, 24):
+        sol = rl.StockDP(ob.target(), representation="grid", atoms=atoms).run(m)
+        c = np.linspace(-2.5, 4.5, 400)
+        read = [sol.enclosure(0, float(x)) for x in c]
+        y = np.array([sol.value(0, float(x)) for x in c])
+        low, high = np.array([e.lower for e in read]), np.array([e.upper for e in read])
+        lines.append(plot.Curve(f"grid of {atoms} nodes, with its bounds", c, y, low, high))
+    inside = [(float(x), float(v)) for x, v in zip(exact.stocks, exact.V[0], strict=True) if -2.5 <= x <= 4.5]
+    x, v = (np.array(z) for z in zip(*inside, strict=True))
+    values = plot.curves(
+        [*lines, plot.Curve("exact", x, v, kind="bound")],
+        x="stock c",
+        y="largest −E|c + G|",
+        title="FM(3,2,2,3), γ = ½, infinite horizon",
+    )
+
+    sizes = np.unique(np.geomspace(5, 1500, 22).astype(int)) | 1
+    errors: dict[str, list[tuple[float, float]]] = {"grid": [], "time": []}
+    stocks = [Fraction(k, 16) for k in range(-24, 25)]
+    for atoms in sizes.tolist():
+        for name in ("grid", "time"):
+            sol = rl.StockDP(ob.target(), representation=name, atoms=atoms + 1, stocks=(-2, 2)).run(m)
+            off = max(abs(float(exact.value(s, k)) - sol.value(s, k)) for s in range(3) for k in stocks)
+            errors[name].append((off, sol.error))
+    found = [
+        plot.Curve(f"{name}: {what}", sizes + 1, np.array([e[i] for e in errors[name]]))
+        for name in errors
+        for i, what in enumerate(("error", "its bound"))
+    ]
+    atoms_picture = plot.curves(
+        found, x="atoms", y="error of −E|c + G|", xlog=True, ylog=True, title="Error and bound against atoms"
+    )
+
+    chain = rl.stock_augmented(rl.gallery.gambler_chain(), H=6)
+    levels = np.linspace(0.05, 1, 60)
+    tuned = [Fraction(k, 20) for k in (5, 10, 15, 18, 20)]
+    laws = {t: rl.StockDP(rl.cvar(t)).run(chain).law(0) for t in tuned}
+    best = np.array(
+        [float(rl.StockDP(rl.cvar(Fraction(round(1000 * t), 1000))).run(chain).value(0)) for t in levels]
+    )
+    cvar = plot.curves(
+        [
+            *(
+                plot.Curve(
+                    f"tuned to {float(t):g}", levels, np.array([float(law.cvar(Fraction(u))) for u in levels])
+                )
+                for t, law in laws.items()
+            ),
+            plot.Curve("optimum at each τ", levels, best, kind="bound"),
+        ],
+        x="τ",
+        y="CVaR of the return",
+        title="Gambler's chain: CVaR of policies tuned to one level",
+    )
+
+    grid = rl.stock_augmented(rl.gallery.slippery_grid(1.0), H=8)
+    sol = rl.StockDP(ob.target()).run(grid)
+    goals = (-12, -8, -4, 0)
+    points = np.linspace(-22, 4, 1000)
+    targets = plot.curves(
+        [plot.Curve(f"aim at {g}", points, sol.law(0, -g).cdf(points)) for g in goals],
+        x="return",
+        y="probability of at most this",
+        title="Slippery grid: one solution, four initial stocks",
+    )
+    return {"values": values, "atoms": atoms_picture, "cvar": cvar, "targets": targets}
 
 
 def experiments() -> dict[str, Any]:
