@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from ..arrays import to_fraction
+from ..arrays import Real, to_fraction
 from ..errors import NotConverged
 from ..models.stock import StockMDP
 from ..operators.objective import Objective
@@ -48,11 +48,12 @@ def tied_actions(keys: dict[int, Any], exact: bool) -> list[int]:
 
 @dataclass
 class Node:
-    """Greedy action, its key (value), and the law in law mode."""
+    """Greedy action, its key (value), the law in law mode, and all actions as good as the greedy one."""
 
     action: int
     key: Any
     law: dict[Any, int] | None
+    tied: tuple[int, ...] = ()
 
 
 class Tree:
@@ -221,7 +222,7 @@ class Tree:
         a = tied[0] if len(tied) == 1 else self.choose(t, s, self.outside(x, t), tied)
         if not self.exact or isinstance(keys[a], float):
             self.largest = max(self.largest, *(abs(float(v)) for v in _flat(keys[a])))
-        return Node(a, keys[a], laws.get(a))
+        return Node(a, keys[a], laws.get(a), tuple(tied))
 
     # ---- functionals -----------------------------------------------------------------------
     def utility(self, t: int, x: Any) -> Any:
@@ -280,8 +281,11 @@ class Tree:
                 out[at] = out.get(at, 0) + p * q
         return out
 
-    def law(self, t: int, s: int, x: Any) -> ReturnLaw | VectorLaw:
-        """Law of the return-to-go G, γ^t(c + G) = x_H, from a node; doubles for float models."""
+    def law(self, t: int, s: int, x: Any, off: Real = 0) -> ReturnLaw | VectorLaw:
+        """Law of the return-to-go G, γ^t(c + G) = x_H, from a node; doubles for float models.
+
+        `off` bounds w₁ to the law meant, where the steps after H were left out.
+        """
         W = self.W[t]
 
         def go(y: Any) -> Any:
@@ -291,9 +295,10 @@ class Tree:
 
         listed = [(go(y), Fraction(p) / W) for y, p in self.final(t, s, x).items()]
         if self.exact:
-            return VectorLaw.from_pairs(listed) if self.model.m is not None else ReturnLaw.from_pairs(listed)
+            make = VectorLaw.from_pairs if self.model.m is not None else ReturnLaw.from_pairs
+            return make(listed, error=off)
         reach = max(abs(float(v)) for y, _ in listed for v in _flat(y))
-        error = 4 * 2.0**-53 * reach + 2 * reach * abs(float(sum(p for _, p in listed) - 1))
+        error = float(off) + 4 * 2.0**-53 * reach + 2 * reach * abs(float(sum(p for _, p in listed) - 1))
         if self.model.m is None:
             return ReturnLaw.from_pairs([(float(y), float(p)) for y, p in listed], error=error)
         return VectorLaw.from_pairs([(tuple(float(v) for v in y), float(p)) for y, p in listed], error=error)

@@ -88,6 +88,7 @@ class ExactStockSolution:
     bound: Real
     policy_bound: Real | None
     _make: Callable[[int, int], Tree]
+    _off: Real = 0
     _trees: list[tuple[int, Tree]] = field(default_factory=list)
 
     def _find(self, s: int, stock: Any, t: int, H: int) -> tuple[Tree, int, Any]:
@@ -112,9 +113,13 @@ class ExactStockSolution:
 
     # ---- answers ---------------------------------------------------------------------------
     def law(self, s: int, stock: Any = 0, t: int = 0) -> ReturnLaw | VectorLaw:
-        """Law of the return-to-go from (s, stock) at step t, the stock not included."""
+        """Law of the return-to-go from (s, stock) at step t, the stock not included.
+
+        Infinite horizon: of `H` greedy steps and the start law; `error` bounds w₁ to the law of those
+        steps followed by an optimal policy.
+        """
         tree, s, x = self._node(s, stock, t)
-        return tree.law(t, s, x)
+        return tree.law(t, s, x, self._off)
 
     def value(self, s: int, stock: Any = 0, t: int = 0) -> Any:
         """K(law(stock + G)) from (s, stock) at step t: the optimum up to `error`."""
@@ -131,6 +136,12 @@ class ExactStockSolution:
             return tree.node(0, s, x).action
         tree, s, x = self._find(s, stock, t, self.H)
         return tree.node(t, s, x).action
+
+    def actions(self, s: int, stock: Any = 0, t: int = 0) -> tuple[int, ...]:
+        """All actions as good as `action` there, ascending."""
+        steps = self.H + 1 if self.model.H is None else self.H
+        tree, s, x = self._find(s, stock, t, steps)
+        return tree.node(t, s, x).tied
 
     def policy(self, s: int, stock: Any, t: int = 0) -> int:
         """As `action`: the policy as a function of (s, stock, t)."""
@@ -364,7 +375,7 @@ class StockValueIteration:
             )
 
         said = f"{reason}; n={n} sweeps, |value − optimum| ≤ {_show(bound)}"
-        return ExactStockSolution(model, o, name, said, n, bound, loss, make)
+        return ExactStockSolution(model, o, name, said, n, bound, loss, make, gamma**n * off)
 
 
 # ---- shared checks -------------------------------------------------------------------------------
