@@ -157,3 +157,12 @@ def test_huge_values_leave_the_probe_in_doubles() -> None:
     sol = rl.solve(mdp.replace(R=mdp.R_pairs * 1e300))
     assert sol.status.ok
     assert np.allclose(sol.V / 1e300, rl.solve(mdp).V, rtol=1e-6)
+
+
+def test_a_text_model_is_read_in_pieces(tmp_path: Path) -> None:
+    path = io.save(rl.gallery.random_garnet(10_000, 2, 20, 0.9, 0), tmp_path / "m.drn")
+    io.load(path)
+    mdp, most, held = peak(lambda: io.load(path))
+    assert path.stat().st_size > 10 << 20
+    assert most < 2.2 * mdp.nbytes + (12 << 20)
+    assert held < 1.1 * mdp.nbytes

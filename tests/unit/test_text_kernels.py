@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -146,3 +147,35 @@ def test_lines_of_the_wrong_place_are_worded_alike(tmp_path: Path, outcome: Any)
         path.write_text("\n".join(changed) + rng.choice(("", "\n")))
         said = outcome(path, kernels=False)
         assert outcome(path, kernels=True) == said, (i, j)
+
+
+def test_columns_grow_by_values_and_by_arrays() -> None:
+    x = _text.Column(np.int32)
+    x.append(7)
+    x.extend(np.arange(3000))
+    x.append(8)
+    x.append(9)
+    assert len(x) == 3003
+    assert x.array().tolist() == [7, *range(3000), 8, 9]
+    assert x.array().base is None
+
+
+@pytest.mark.parametrize("gamma", [0.5, Fraction(1, 2)])
+def test_choices_out_of_order_zeros_and_terminal_states(gamma: Any, tmp_path: Path) -> None:
+    path = tmp_path / "m.drn"
+    path.write_text(
+        "@type: MDP\n@reward_models\nr\n@nr_states\n3\n@nr_choices\n4\n@model\n"
+        "state 0 [1]\naction 2 [1]\n0 : 0\n1 : 1\naction 0 [0]\n2 : 1\n"
+        "state 1 terminal\naction 5\n0 : 1\nstate 2\naction 1 [3]\n1 : 0.5\n2 : 0.5\n"
+    )
+    mdp = io.load(path, gamma)
+    assert mdp.pair_state.tolist() == [0, 0, 1, 2]
+    assert mdp.pair_action.tolist() == [0, 2, 5, 1]
+    assert mdp.R_pairs.tolist() == [1, 2, 0, 3]
+    assert mdp.P_pairs.tolist() == [[0, 0, 1], [0, 1, 0], [0, 1, 0], [0, 0.5, 0.5]]
+
+
+def test_a_model_of_terminal_states_only(tmp_path: Path) -> None:
+    path = tmp_path / "m.drn"
+    path.write_text("@type: MDP\n@nr_states\n1\n@model\nstate 0 terminal\naction 0\n0 : 0\n")
+    assert io.load(path, 0.5).P_pairs.tolist() == [[1.0]]

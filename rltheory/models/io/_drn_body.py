@@ -7,7 +7,6 @@ Large files of doubles are read by `kernels.text` a block at a time; every line 
 from __future__ import annotations
 
 import re
-from array import array
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -18,7 +17,7 @@ from ...kernels import text as kernel
 from ...kernels.text import CHOICES, ENTRIES, FRESH, LABELS, OPEN, STATE, TARGET
 from . import _text
 from ._explicit import Listing
-from ._text import Reader, Tokens, as_array, zeros
+from ._text import Column, Reader, Tokens, zeros
 
 _LABEL = re.compile(r'"([^"]+)"|([^\s"]+)')
 
@@ -53,9 +52,9 @@ class _Body:
     def __init__(self, f: Reader, head: Header, column: int | None, exact: bool) -> None:
         self.f, self.head, self.column, self.exact = f, head, column, exact
         self.memory = np.array([-1, -1, 0, 0, 0, 0, 0])
-        self.owner, self.name, self.first, self.cols = array("q"), array("q"), array("q"), array("q")
-        self.data: Any = [] if exact else array("d")
-        self.reward: Any = [] if exact else array("d")
+        real = object if exact else np.float64
+        self.owner, self.name, self.first = Column(np.int64), Column(np.int64), Column(np.int64)
+        self.cols, self.data, self.reward = Column(np.int32), Column(real), Column(real)
         self.base = zeros(head.S, exact)
         self.zero: Any = Fraction(0) if exact else 0.0
         self.words: dict[str, int] = {"": 0}
@@ -73,7 +72,7 @@ class _Body:
         _, start, _, line_of, _, _ = tokens.arrays
         n = tokens.count // 2 + 1
         ends = np.empty((5, n), dtype=np.int64)
-        paid, cols, data = np.empty(n), np.empty(n, dtype=np.int64), np.empty(n)
+        paid, cols, data = np.empty(n), np.empty(n, dtype=np.int32), np.empty(n)
         at, rewards = 0, max(len(self.head.rewards), 1)
         column = -1 if self.column is None else self.column
         while True:
@@ -110,9 +109,9 @@ class _Body:
             (self.first, first),
             (self.reward, paid[:choices]),
         ):
-            to.frombytes(x.tobytes())
-        self.cols.frombytes(cols[:entries].tobytes())
-        self.data.frombytes(data[:entries].tobytes())
+            to.extend(x)
+        self.cols.extend(cols[:entries])
+        self.data.extend(data[:entries])
 
     def _code(self, name: str) -> int:
         return self.words.setdefault("" if name == "__NOLABEL__" else name, len(self.words))
@@ -196,12 +195,12 @@ class _Body:
             f.fail(f"{choices} choices", f"{head.choices}, as @nr_choices says; is the file truncated?")
         if not choices:
             f.fail("no action", "at least one")
-        code = np.array(self.name, dtype=np.int64)
+        code = self.name.array()
         names, numbers = list(self.words), np.unique(code[code < 0])
         for x in numbers[::-1].tolist():
             code[code == x] = len(names)
             names.append(str(-1 - x))
-        owner = np.array(self.owner, dtype=np.int64)
+        owner = self.owner.array()
         return Listing(
             path=str(f.path),
             S=head.S,
@@ -209,9 +208,9 @@ class _Body:
             choice_state=owner,
             names=names,
             name=code,
-            rewards=self.base[owner] + as_array(self.reward, self.exact),
-            indptr=np.append(np.array(self.first, dtype=np.int64), len(self.cols)),
-            indices=np.array(self.cols, dtype=np.int64),
-            data=as_array(self.data, self.exact),
+            rewards=self.base[owner] + self.reward.array(),
+            indptr=np.append(self.first.array(), len(self.cols)),
+            indices=self.cols.array(),
+            data=self.data.array(),
             labels=self.labels,
         )

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import IntVec, Real
+from ...arrays import IntVec, Real, chunks, frozen
 from ...errors import InvalidArgument, InvalidFile, InvalidModel
 from ..mdp import MDP
 
@@ -124,32 +124,27 @@ def build(
     if (counts == 0).any():
         k = int(np.argmax(counts == 0))
         raise InvalidFile(f"{x.path}: state {x.choice_state[k]}, choice {ids[k]} has no transition; add one")
-    keep = np.flatnonzero(~mask[x.choice_state])
-    order = keep[np.lexsort((ids[keep], x.choice_state[keep]))]
+    _drop_zeros(x)
     loops = np.flatnonzero(mask)
     loop_ids = _loop_ids(mask, x, ids)
-    ps = np.concatenate([x.choice_state[order], np.repeat(loops, [len(i) for i in loop_ids])])
-    pa = np.concatenate([ids[order], *loop_ids]).astype(np.int64)
-    one, zero = (Fraction(1), Fraction(0)) if x.exact else (1.0, 0.0)
-    extra = ps.size - order.size
-    width = np.concatenate([counts[order], np.ones(extra, dtype=np.int64)])
-    take = np.repeat(x.indptr[order], counts[order]) + _within(counts[order])
-    data = np.concatenate([x.data[take], np.full(extra, one, dtype=x.data.dtype)])
-    cols = np.concatenate([x.indices[take], ps[order.size :]])
-    R = np.concatenate([x.rewards[order], np.full(extra, zero, dtype=x.rewards.dtype)])
-    final = np.argsort(ps, kind="stable")
-    starts = np.concatenate([[0], np.cumsum(width)])[final]
-    pick = np.repeat(starts, width[final]) + _within(width[final])
-    data, cols = data[pick], cols[pick]
-    nonzero = data != 0
-    indptr = np.concatenate([[0], np.cumsum(nonzero)])[np.concatenate([[0], np.cumsum(width[final])])]
+    keep = np.flatnonzero(~mask[x.choice_state])
+    ps = np.concatenate([x.choice_state[keep], np.repeat(loops, [len(i) for i in loop_ids])])
+    pa = np.concatenate([ids[keep], *loop_ids]).astype(np.int64)
+    rows = np.concatenate([keep, np.full(ps.size - keep.size, -1)])  # −1: a loop
+    if not _ascends(ps, pa):
+        order = np.lexsort((pa, ps))
+        ps, pa, rows = ps[order], pa[order], rows[order]
+    R = x.rewards[rows]
+    R[rows < 0] = Fraction(0) if x.exact else 0.0
+    ps, pa, R = frozen(ps), frozen(pa), frozen(R)
+    del ids, keep, counts
     try:
         return MDP.from_pairs(
-            (data[nonzero], cols[nonzero], indptr),
-            R[final],
+            _gather(x, rows, ps),
+            R,
             gamma,
-            pair_state=ps[final],
-            pair_action=pa[final],
+            pair_state=ps,
+            pair_action=pa,
             S=S,
             mu=_start(x, mu),
             terminal=mask,
@@ -161,10 +156,40 @@ def build(
         raise InvalidFile(f"{x.path}: {exc}{hint}") from exc
 
 
-def _within(counts: IntVec) -> IntVec:
-    """0..c−1 for each count c, concatenated."""
-    total = int(counts.sum())
-    return np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
+def _ascends(ps: IntVec, pa: IntVec) -> bool:
+    """True when pairs come by state, then by action, without repeats."""
+    step = np.diff(ps)
+    return bool(((step > 0) | ((step == 0) & (np.diff(pa) > 0))).all())
+
+
+def _drop_zeros(x: Listing) -> None:
+    """Leave out transitions of probability zero."""
+    keep = np.asarray(x.data != 0, dtype=np.bool_)
+    if not keep.all():
+        x.indptr = np.concatenate([[0], np.cumsum(keep)])[x.indptr]
+        x.data, x.indices = x.data[keep], x.indices[keep]
+
+
+def _gather(x: Listing, rows: IntVec, ps: IntVec) -> tuple[NDArray[Any], NDArray[np.int32], IntVec]:
+    """CSR arrays, read-only, of choices `rows`, −1 meaning a self-loop of the pair's state; empties x."""
+    counts = np.where(rows >= 0, np.diff(x.indptr)[rows], 1)
+    indptr = np.concatenate([[0], np.cumsum(counts)])
+    given: NDArray[Any] = x.data
+    targets: NDArray[Any] = np.asarray(x.indices, dtype=np.int32)
+    x.data, x.indices = given[:0], targets[:0]
+    data, cols = given, targets
+    if not np.array_equal(rows, np.arange(x.indptr.size - 1)):
+        data, cols = np.empty(indptr[-1], dtype=given.dtype), np.empty(indptr[-1], dtype=np.int32)
+        for lo, hi in chunks(rows.size):
+            first, last, loop = indptr[lo], indptr[hi], rows[lo:hi] < 0
+            shift = np.where(loop, 0, x.indptr[rows[lo:hi]]) - indptr[lo:hi]
+            at = np.arange(first, last) + np.repeat(shift, counts[lo:hi])
+            put = indptr[lo:hi][loop]
+            at[put - first] = 0
+            if given.size:
+                data[first:last], cols[first:last] = given[at], targets[at]
+            data[put], cols[put] = Fraction(1) if x.exact else 1.0, ps[lo:hi][loop]
+    return frozen(data), frozen(cols), frozen(indptr)
 
 
 def _loop_ids(mask: NDArray[np.bool_], x: Listing, ids: IntVec) -> list[IntVec]:

@@ -21,7 +21,7 @@ from ...kernels import text as kernel
 
 MAX_LINE = 1 << 20
 """Longest accepted line, in characters."""
-CHUNK = 1 << 20
+CHUNK = 1 << 18
 """Characters read at a time."""
 BULK = 1 << 20
 """Bytes from which a file of doubles is read by the kernels: below, compiling them would take longer."""
@@ -44,14 +44,16 @@ class Reader:
         except OSError as exc:
             raise InvalidFile(f"{self.path}: cannot be read ({exc.strerror}); check the path") from exc
         self._block, self._at = [""], 1
-        self._blocks = self._split()
-        self._lines = self._each()
+        self._blocks: Iterator[str] = self._split()
+        self._lines: Iterator[str] = self._each()
 
     def __enter__(self) -> Reader:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._file.close()
+        self._lines = self._blocks = iter(())  # they refer to self
+        self._block = []
 
     def __iter__(self) -> Iterator[str]:
         for line in self._lines:
@@ -196,6 +198,36 @@ def read_rows(
         else [*empty, as_array([], exact), empty[0]]
     )
     return Rows(joined[:-2], joined[-2], list(place), joined[-1], np.concatenate([empty[0], *numbers]))
+
+
+class Column:
+    """A vector that grows, by single values or by arrays, in memory it does not share."""
+
+    def __init__(self, dtype: Any) -> None:
+        self._all = np.empty(1 << 10, dtype=dtype)
+        self._n = 0
+        self._tail: list[Any] = []
+        self.append = self._tail.append
+
+    def __len__(self) -> int:
+        return self._n + len(self._tail)
+
+    def extend(self, values: NDArray[Any] | list[Any]) -> None:
+        """Add values, converted to the type of the column."""
+        if self._tail and values is not self._tail:
+            self.extend(self._tail)
+            self._tail.clear()
+        n = self._n + len(values)
+        if n > self._all.size:
+            self._all.resize(n + n // 8, refcheck=False)
+        self._all[self._n : n] = values
+        self._n = n
+
+    def array(self) -> NDArray[Any]:
+        """The values; the column is done with."""
+        self.extend([])
+        self._all.resize(self._n, refcheck=False)
+        return self._all
 
 
 class Tokens:
