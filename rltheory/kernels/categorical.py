@@ -46,13 +46,22 @@ def _move(src: Any, x: Any, out: Any, y: Any, p: Any, f: Any, fall: Any) -> None
         out[y + U(i)] += p * (src[x + U(i)] * (1.0 - g) + src[x + U(i) - U(1)] * (g + fall))
 
 
+def _end(src: Any, x: Any, out: Any, y: Any, p: Any, f: Any, fall: Any, n: Any) -> None:
+    """The last n < LANES atoms of a step and the upper part of the one before, as `_move`."""
+    for i in range(n + 1):
+        g = f - i * fall
+        here = src[x + U(i)] * (1.0 - g) if i < n else 0.0
+        out[y + U(i)] += p * (here + src[x + U(i) - U(1)] * (g + fall))
+
+
 def _touch(src: Any, x: Any) -> None:
     """Ask for the cache line of src[x]; changes nothing."""
 
 
 if not config.DISABLE_JIT:
     _DOUBLE, _I8, _I32, _I64 = ir.DoubleType(), ir.IntType(8), ir.IntType(32), ir.IntType(64)
-    _VEC = ir.VectorType(_DOUBLE, LANES)
+    _VEC, _LANE = ir.VectorType(_DOUBLE, LANES), ir.VectorType(_I64, LANES)
+    _MASK = ir.VectorType(ir.IntType(1), LANES)
 
     def _splat(builder: Any, scalar: Any) -> Any:
         blank = ir.Constant(_VEC, ir.Undefined)
@@ -82,6 +91,46 @@ if not config.DISABLE_JIT:
             return context.get_dummy_value()
 
         return types.void(src, x, out, y, p, f, fall), codegen
+
+    @intrinsic
+    def _end(typingctx: Any, src: Any, x: Any, out: Any, y: Any, p: Any, f: Any, fall: Any, n: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            a = make_array(signature.args[0])(context, builder, args[0]).data
+            b = make_array(signature.args[2])(context, builder, args[2]).data
+            where = _VEC.as_pointer()
+
+            def declared(name: str, result: Any, arguments: list[Any]) -> Any:
+                known = builder.module.globals.get(name)
+                return known or ir.Function(builder.module, ir.FunctionType(result, arguments), name)
+
+            load = declared("llvm.masked.load.v8f64.p0", _VEC, [where, _I32, _MASK, _VEC])
+            store = declared("llvm.masked.store.v8f64.p0", ir.VoidType(), [_VEC, where, _I32, _MASK])
+            eight, none = ir.Constant(_I32, 8), ir.Constant(_VEC, [0.0] * LANES)
+
+            def at(base: Any, index: Any) -> Any:
+                return builder.bitcast(builder.gep(base, [index]), where)
+
+            blank = ir.Constant(_LANE, ir.Undefined)
+            count = builder.insert_element(blank, args[7], ir.Constant(_I32, 0))
+            count = builder.shuffle_vector(count, blank, ir.Constant(ir.VectorType(_I32, LANES), [0] * LANES))
+            lane = ir.Constant(_LANE, list(range(LANES)))
+            inside = builder.icmp_signed("<", lane, count)
+            with_last = builder.icmp_signed("<=", lane, count)
+            here = builder.call(load, [at(a, args[1]), eight, inside, none])
+            back = builder.sub(args[1], ir.Constant(_I64, 1))
+            before = builder.call(load, [at(a, back), eight, with_last, none])
+            target = at(b, args[3])
+            old = builder.call(load, [target, eight, with_last, none])
+            fall = _splat(builder, args[6])
+            ramp = ir.Constant(_VEC, [float(i) for i in range(LANES)])
+            f = builder.fsub(_splat(builder, args[5]), builder.fmul(ramp, fall))
+            low = builder.fmul(here, builder.fsub(ir.Constant(_VEC, [1.0] * LANES), f))
+            high = builder.fmul(before, builder.fadd(f, fall))
+            moved = builder.fmul(_splat(builder, args[4]), builder.fadd(low, high))
+            builder.call(store, [builder.fadd(old, moved), target, eight, with_last])
+            return context.get_dummy_value()
+
+        return types.void(src, x, out, y, p, f, fall, n), codegen
 
     @intrinsic
     def _touch(typingctx: Any, src: Any, x: Any) -> Any:
@@ -210,13 +259,7 @@ def backup_uniform(
                         y += U(LANES)
                         f -= LANES * fall
                         n -= LANES
-                    while n > 0:
-                        dst[y] += p * (src[x] * (1.0 - f) + src[x - one] * (f + fall))
-                        x += one
-                        y += one
-                        f -= fall
-                        n -= 1
-                    dst[y] += p * src[x - one] * (f + fall)
+                    _end(src, x, dst, y, p, f, fall, n)
                 j = stop
                 d -= 1
         clipped[i] = lost
