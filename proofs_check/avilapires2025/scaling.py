@@ -15,6 +15,7 @@ from flint import arb
 
 from rltheory.checks import CERTIFIED, Assumption, Claim, Eq, Leq, Mutant, Tight, run_module
 from rltheory.kernels import ball
+from rltheory.operators import objectives
 
 from .definitions import (
     FACTOR,
@@ -27,6 +28,7 @@ from .definitions import (
     Utility,
     dirac,
     expect,
+    library,
     log_periodic,
     mix,
     push,
@@ -66,14 +68,17 @@ class Scaled:
         return UTILITIES[self.f]
 
     def sides(self, f: Utility | None = None) -> tuple[Any, Any]:
-        """U_f of γ times the lesser law, of γ times the greater."""
+        """U_f of γ times the lesser law, of γ times the greater (by the library where rational)."""
         u = f or self.utility
         x, y = dict(self.nu), dict(self.nu2)
         if x == y:
             return ONE, ONE
         if bool(expect(x, u) > expect(y, u)):
             x, y = y, x
-        return tuple(expect(push(k, ZERO, self.gamma), u) for k in (x, y))
+        low = expect(push(x, ZERO, self.gamma), u)
+        if isinstance(low, arb):
+            return low, expect(push(y, ZERO, self.gamma), u)
+        return low, objectives.expected_utility(u)(library(y).scale(self.gamma))
 
     @cached_property
     def factor(self) -> Any:
@@ -145,12 +150,22 @@ class Six:
         """p f(γx) + (1−p) f(γz) − f(γy)."""
         return self.p * self.g[0] + (1 - self.p) * self.g[2] - self.g[1]
 
+    def shifted(self, side: int) -> Fraction:
+        """p moved by min(p, 1 − p, |D|/(2|f(γx) − f(γz)|)); the lottery loses before scaling if side = 1."""
+        (x, _, z), (gx, _, gz) = self.f, self.g
+        size = min([self.p, 1 - self.p, *([abs(self.D / (gx - gz)) / 2] if gx != gz else [])])
+        return self.p - side * (1 if x > z else -1) * size
+
+    @cached_property
+    def moved(self) -> Fraction:
+        """p moved so that the order before scaling is the wrong one."""
+        return self.shifted(1 if self.D > 0 else -1)
+
     def gaps(self, sign: int = 1) -> list[Fraction]:
         """By how much the moved lottery beats y after scaling and loses before; reversed for D < 0."""
         (x, y, z), (gx, gy, gz) = self.f, self.g
-        size = min([self.p, 1 - self.p, *([abs(self.D / (gx - gz)) / 2] if gx != gz else [])])
         side = (1 if self.D > 0 else -1) * sign
-        p = self.p - side * (1 if x > z else -1) * size
+        p = self.shifted(side)
         return [side * sign * (p * gx + (1 - p) * gz - gy), side * sign * (y - p * x - (1 - p) * z)]
 
 

@@ -12,13 +12,14 @@ from typing import Any
 
 from flint import arb
 
-from rltheory.checks import CERTIFIED, PROVED, Assumption, Claim, Eq, Every, Mutant, Tight, run_module
+from rltheory.checks import CERTIFIED, PROVED, Assumption, Claim, Eq, Every, Leq, Mutant, Tight, run_module
 from rltheory.kernels import ball
 from rltheory.models.stock import StockMDP
 from rltheory.operators import objectives
 from rltheory.solvers.stock_baselines import StockBlind
 
-from .definitions import HALF, ONE, UTILITIES, ZERO, F, Law, Utility, dirac, expect, mix, push
+from .definitions import HALF, ONE, UTILITIES, ZERO, F, Law, Outcomes, Utility, dirac, expect, mix, push
+from .scaling import Six, six
 from .setting import PAPER, Model, Reader, decoded, family, model, precise
 
 TINY = F(1, 2**180)
@@ -135,6 +136,64 @@ no_stock: Claim[Start] = Claim(
         ),
     ],
     expect=CERTIFIED,
+)
+
+
+@dataclass(frozen=True)
+class Delayed:
+    """Let f have three values at 0, 1, 2 and three at 10, 10 + γ, 10 + 2γ; f(1) lies between f(0) and f(2).
+
+    A first reward of 10, then 1, or 0 with probability p and 2 otherwise.
+    """
+
+    f: tuple[Fraction, Fraction, Fraction]
+    g: tuple[Fraction, Fraction, Fraction]
+    gamma: Fraction
+
+    @cached_property
+    def six(self) -> Six:
+        """The numbers of the construction."""
+        return Six(self.f, self.g)
+
+    @cached_property
+    def start(self) -> Start:
+        """The model, its lottery moved by the construction."""
+        p = self.six.moved
+        lottery: Outcomes = ((p, 2, ZERO), (1 - p, 2, F(2)))
+        choice = (tuple(o for o in lottery if o[0]), ((ONE, 2, ONE),))
+        rows: tuple[tuple[Outcomes, ...], ...] = ((((ONE, 1, F(10)),),), choice, (((ONE, 2, ZERO),),))
+        return Start(Model(rows, self.gamma), 2, ZERO, "")
+
+    def utility(self, x: Fraction) -> Fraction:
+        """f; 0 where no return lies."""
+        points = [*map(F, range(3)), *[10 + self.gamma * k for k in range(3)]]
+        return dict(zip(points, (*self.f, *self.g), strict=True)).get(x, ZERO)
+
+    @cached_property
+    def loss(self) -> Fraction:
+        """Optimum minus the value without stock, by the library."""
+        f = objectives.expected_utility(self.utility)
+        model = StockMDP(self.start.M.library, 2)
+        best = max(expect(law, self.utility) for law in self.start.M.laws(0, 2))
+        return best - StockBlind(f, seen="initial").run(model).value(0, 0)
+
+
+def delayed(read: Reader) -> Delayed:
+    """Any six values, f(1) strictly between."""
+    x = six(read)
+    return Delayed(x.f, x.g, read.pick((HALF, F(3, 4), ONE)))
+
+
+no_stock_converse: Claim[Delayed] = Claim(
+    statement="f(r + γ·) no increasing affine image of f at three points: no stock loses |D|/2 somewhere",
+    source=PAPER.at("the other direction; derived"),
+    let=decoded(delayed),
+    assume=[],
+    then=Leq(lhs=lambda x: abs(x.six.D) / 2, rhs=lambda x: x.loss),
+    tight=Tight(Delayed((ZERO, HALF, ONE), (ZERO, ZERO, ONE), HALF), within=0),
+    mutants=[Mutant("|D|", lhs=lambda x: abs(x.six.D))],
+    expect=CERTIFIED,
+    draws=60,
 )
 
 

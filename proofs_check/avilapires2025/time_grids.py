@@ -76,6 +76,15 @@ class Timed:
         """max_s |V̂_0 − V*_0| at x0."""
         return max(abs(self.hat(s) - self.best(s, 0, self.x0)) for s in range(self.M.S))
 
+    @cached_property
+    def between(self) -> Fraction:
+        """max_s |V̂_0 − V*_0| in the middle of a cell of width 1 beside x0, V̂_0 read by interpolation."""
+        worst, x = ZERO, self.x0 + HALF
+        for s in range(self.M.S):
+            ends = [self.recursion(s, 0, x0, self.deltas) for x0 in (self.x0, self.x0 + 1)]
+            worst = max(worst, abs((ends[0] + ends[1]) / 2 - self.best(s, 0, x)))
+        return worst
+
     def bound(self, factor: Fraction = ONE, last: int | None = None) -> Fraction:
         """((1/2)√(Σ δ_t²))², over t = 1..last (H − 1 by default)."""
         return factor * sum((d * d for d in self.deltas[:last]), ZERO) / 4
@@ -99,15 +108,16 @@ def middle(H: int = 2) -> Timed:
 
 
 time_indexed_grid: Claim[Timed] = Claim(
-    statement="|V̂_0 − V*_0| ≤ (L/2)√(Σ_{t=1}^{H−1} δ_t²) at nodes (squares compared)",
+    statement="|V̂_0 − V*_0| ≤ (L/2)√(Σ_{t=1}^{H−1} δ_t²) at nodes, Lδ_0/2 more between (squares compared)",
     source=PAPER.at("time-indexed stocks; derived"),
     let=decoded(timed, 80),
     assume=[],
-    then=Leq(lhs=lambda x: x.error**2, rhs=lambda x: x.bound()),
+    then=Leq(lhs=lambda x: [x.error**2, max(x.between - HALF, ZERO) ** 2], rhs=lambda x: x.bound()),
     tight=Tight(middle(), within=0),
     mutants=[
         Mutant("H − 2 for H − 1", rhs=lambda x: x.bound(last=x.H - 2)),
         Mutant("δ/4 for δ/2", rhs=lambda x: x.bound(F(1, 4))),
+        Mutant("nothing more between nodes", lhs=lambda x: x.between**2),
     ],
     expect=CERTIFIED,
 )
