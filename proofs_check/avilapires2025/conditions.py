@@ -32,8 +32,8 @@ from .definitions import (
     quantile,
     w1,
 )
+from .monotonicity import entropic, mean_minus_std
 from .setting import PAPER, Reader, decoded, precise
-from .structure import entropic, mean_minus_std
 
 Functional = Callable[[Law], Any]
 
