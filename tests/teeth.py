@@ -45,6 +45,9 @@ CERT, EXACT = "rltheory/kernels/certificate.py", "rltheory/kernels/exact.py"
 BELLMAN, POLICY = "rltheory/operators/bellman.py", "rltheory/operators/policy.py"
 OCCUPANCY, PI = "rltheory/operators/occupancy.py", "rltheory/solvers/policy_iteration.py"
 ENCLOSURES = ("test tests/property/test_enclosures.py",)
+TREE, STOCK_EXACT = "rltheory/solvers/_stock_tree.py", "rltheory/solvers/stock_exact.py"
+BY_HISTORIES = ("test tests/property/test_stock_optimum.py",)
+BY_STOCK = ("test tests/unit/test_stock_exact.py",)
 
 BUGS = [
     Bug(
@@ -294,6 +297,76 @@ BUGS = [
         "kept[tuple(pairs.T)],\n",
         "kept[tuple(pairs.T)] / 2,\n",
         ("test tests/unit/test_dataset.py",),
+    ),
+    Bug(
+        "stock moves by γ, not 1/γ",
+        "rltheory/models/stock.py",
+        "(c + r) / g) for p, u, r in rows]",
+        "(c + r) * g) for p, u, r in rows]",
+        ("test tests/unit/test_stock_model.py",),
+    ),
+    Bug(
+        "stock recursion ignores later denominators",
+        TREE,
+        "Fraction(total) / self.L[t]",
+        "Fraction(total) / self.L[0]",
+        BY_STOCK,
+    ),
+    Bug(
+        "stock recursion: a near tie is a tie in rationals",
+        TREE,
+        "if k == best]",
+        "if k >= best - 1]",
+        BY_HISTORIES,
+    ),
+    Bug(
+        "stock law forgets the stock's scale",
+        TREE,
+        "t = 0 if self.scaled else t",
+        "t = 0",
+        ("test tests/reference/test_stock_values.py",),
+    ),
+    Bug(
+        "value iteration's bound: one power of γ too many",
+        STOCK_EXACT,
+        "o.lipschitz * gamma**n * off",
+        "o.lipschitz * gamma ** (n + 1) * off",
+        BY_STOCK,
+    ),
+    Bug(
+        "stationary policy's bound: half",
+        STOCK_EXACT,
+        "2 * gamma / (1 - gamma) * bound",
+        "gamma / (1 - gamma) * bound",
+        BY_STOCK,
+    ),
+    Bug(
+        "classic reduction without the factor",
+        "rltheory/solvers/stock_iteration.py",
+        "p * (a * potential[j] - potential[i])",
+        "p * (potential[j] - potential[i])",
+        BY_HISTORIES,
+    ),
+    Bug(
+        "quantile counts the mass at τ itself",
+        "rltheory/operators/objectives.py",
+        "return b if value > 1 - t",
+        "return b if value >= 1 - t",
+        ("test tests/unit/test_objectives.py",),
+    ),
+    Bug(
+        "γ witness points the wrong way",
+        "rltheory/operators/witnesses.py",
+        "better, worse = (lottery, sure) if D < 0",
+        "better, worse = (lottery, sure) if D > 0",
+        ("test tests/unit/test_objectives.py",),
+    ),
+    Bug(
+        "outcome probabilities need not sum to one exactly",
+        "rltheory/models/outcome_checks.py",
+        "> (0 if exact else ROW_TOL)",
+        "> ROW_TOL",
+        ("test tests/unit/test_outcomes.py",),
     ),
 ]
 
