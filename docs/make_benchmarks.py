@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
 RESULTS = ROOT / "benchmarks" / "results"
 PICTURE = ROOT / "docs" / "_static" / "benchmarks.png"
-PARTS = ("families", "small", "bandwidth", "memory", "cold-start")
+PARTS = ("families", "small", "bandwidth", "memory", "cold-start", "stock")
 
 
 def blocks() -> dict[str, str]:

@@ -19,7 +19,7 @@ import numpy as np
 from numba import njit
 
 TIE = 1e-12
-BLOCK = 512
+BLOCK = 1024
 """Stock nodes handled at a time: the partial sums stay in the first-level cache."""
 
 

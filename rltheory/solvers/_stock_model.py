@@ -48,7 +48,7 @@ class Stage:
     @cached_property
     def rewards(self) -> list[Any]:
         """Distinct rewards, ascending, in the model's number system."""
-        return sorted(set(self.model.reward.tolist()))
+        return sorted(set(self.model.reward.tolist())) if self.model.is_exact else self._numbered[0].tolist()
 
     @cached_property
     def snapped(self) -> list[Fraction]:
@@ -59,8 +59,14 @@ class Stage:
     @cached_property
     def kind(self) -> IntVec:
         """(K,) index into `rewards`."""
+        if not self.model.is_exact:
+            return self._numbered[1].astype(np.int64)
         at = {r: d for d, r in enumerate(self.rewards)}
         return np.array([at[r] for r in self.model.reward.tolist()], dtype=np.int64)
+
+    @cached_property
+    def _numbered(self) -> tuple[FloatVec, IntVec]:
+        return np.unique(self.model.reward + 0.0, return_inverse=True)  # −0 is 0
 
     @cached_property
     def prob(self) -> FloatVec:

@@ -34,7 +34,7 @@ from .stock_time import PassValues, time_values, window
 Representation = Literal["lattice", "grid", "time"]
 WORK = 5e9
 """Nodes times outcomes of a lattice pass above which interpolation is chosen: a few seconds."""
-BYTES = 2e9
+BYTES = 1e9
 """Memory of the stored actions above which a lattice is refused."""
 POINTS = 20_000
 """(state, stock) points of an exact infinite-horizon lattice above which the grid is chosen."""
@@ -172,7 +172,7 @@ class StockDP:
         if asked is not None:
             return asked, "asked for"
         if problem.H is None:
-            return self._choose_infinite(problem, inner)
+            return self._choose_infinite(problem, inner, inner is not self.objective)
         step = lattice_step(problem, self.spacing)
         if step is None:
             if lattice or jumps:
@@ -188,7 +188,7 @@ class StockDP:
             return "time", f"a lattice of spacing {step[0]} would need {nodes:.3g} nodes"
         return "lattice", f"all γᵗr are multiples of {step[0]}"
 
-    def _choose_infinite(self, problem: Problem, inner: Objective) -> tuple[Representation, str]:
+    def _choose_infinite(self, problem: Problem, inner: Objective, outer: bool) -> tuple[Representation, str]:
         if inner.lipschitz is None:
             raise InvalidArgument(
                 f"StockDP: {inner.name} is not Lipschitz, and an infinite horizon needs it: returns far "
@@ -198,7 +198,7 @@ class StockDP:
             return "time", f"{inner.name} has no slopes (a₊, a₋): no far field is known"
         if self.exact is not False and problem.is_exact and to_fraction(problem.gamma).numerator == 1:
             lo, hi = problem.span
-            step = self._stationary_step(problem, outer=False)
+            step = self._stationary_step(problem, outer)
             points = problem.S * (to_fraction(hi) - to_fraction(lo)) / step
             if points <= POINTS and _rational(inner.slopes):
                 return (

@@ -277,7 +277,7 @@ def grid_values(
         )
     step = (
         16 * U * scale / g
-        + ((stage.longest + 8) * U + stage.defect) * max(norm, scale)
+        + ((stage.longest + 8) * U + stage.defect) * max(norm, 2 * scale / g)
         + 128 * U * n * delta / g
     )
     rounding = step / (1 - modulus) + L * far.error

@@ -9,7 +9,7 @@ import pytest
 
 from rltheory.kernels import stock
 
-S, A, B, N = 3, 2, 3, 700  # N is more than a block
+S, A, B, N = 3, 2, 3, 1_300  # N is more than a block
 
 
 @pytest.fixture

@@ -62,6 +62,12 @@ def test_the_representation_and_the_reason(model: Any, objective: Any, name: str
     assert sol.raise_if_failed() is sol
 
 
+def test_a_fine_outer_search_leaves_the_exact_lattice() -> None:
+    sol = StockDP(rl.cvar(HALF), atoms=20_001).run(infinite())
+    assert sol.representation == "grid"
+    assert StockDP(rl.cvar(HALF), atoms=2_001).run(infinite()).representation == "lattice"
+
+
 def test_the_snippet_of_the_style_guide() -> None:
     mdp = gallery.river_swim(S=4, gamma=0.9)
     law = rl.solve(rl.stock_augmented(mdp), rl.StockDP(objective=rl.cvar(0.1), atoms=201)).law(s=0, stock=0.0)
