@@ -303,7 +303,8 @@ def is_trivial(size: Exactish, R: ArrayLike) -> bool:
     """ρ(R) = 0 exactly, or in doubles ρ(R) ≤ 1e-9·max|R|."""
     if not isinstance(size, Enclosure):
         return bool(size == 0)
-    return bool(size.upper <= TRIVIAL * float(np.abs(np.asarray(R, dtype=np.float64)).max()))
+    largest = float(np.abs(np.asarray(R, dtype=np.float64)).max())
+    return bool(largest == 0 or size.upper <= TRIVIAL * largest)
 
 
 def _upper(x: Exactish) -> Any:

@@ -290,6 +290,11 @@ def test_trivial_rewards_have_documented_distances() -> None:
     assert starc_distance(shaped, R1, W1, norm="linf") == 1
     assert starc_distance(shaped.astype(float), R1.astype(float), W1.float()) == pytest.approx(1, abs=1e-12)
     assert worst_case_regret(zero, R1, W1).regret == 0 and worst_case_regret(R1, zero, W1).regret == 1
+    mdp, A, _ = third()
+    assert worst_case_regret(0 * A, A, mdp).regret.upper == 0
+    assert worst_case_regret(A, 0 * A, mdp).regret.lower == 1
+    assert worst_case_regret(potential_shaping(np.array([1.0, 5.0, 2.0]), mdp), A, mdp).regret.upper == 0
+    assert optimal_regret(0 * A, A, mdp).upper == 0
     assert epic_distance(zero, R1, W1) == 0.5 and epic_distance(shaped, shaped, W1) == 0
     assert same_policy_order(zero, shaped, W1).same and not same_policy_order(zero, R1, W1).same
 
