@@ -121,7 +121,7 @@ def choose(mdp: MDP, known: Probe, tol: float) -> tuple[str, Any]:
         parts = components(mdp)
         if 2 * parts.largest <= known.S:
             why = f"{parts.count} strong components, the largest of {parts.largest} states"
-            return f"{why}: solved one after another", Topological(tol, PATIENCE)
+            return f"{why}: solved one after another", Topological(tol, PATIENCE, parts)
         if known.absorbing:
             return f"{known.absorbing} absorbing states: sweeps from the goal", GaussSeidel(tol, PATIENCE)
     return f"{rate}, no special structure: Krylov evaluation", _krylov(known, tol)

@@ -68,10 +68,20 @@ class Probe:
 
 @dataclass(frozen=True)
 class Components:
-    """Strong components of a model: how many, and the states in the largest."""
+    """Strong components of a model: how many, the states in the largest, and all of them in order.
+
+    Attributes
+    ----------
+    count, largest
+        How many, and the number of states in the largest.
+    order, ends
+        (S,) states, successors first; component b is order[ends[b]:ends[b+1]].
+    """
 
     count: int
     largest: int
+    order: NDArray[np.uint32] = field(repr=False, compare=False)
+    ends: NDArray[np.int64] = field(repr=False, compare=False)
 
 
 @np.errstate(all="ignore")
@@ -102,8 +112,8 @@ def probe(mdp: MDP) -> Probe:
 def components(mdp: MDP) -> Components:
     """Strong components of the graph of all actions.  Complexity: O(nnz)."""
     _, indices, indptr, _, _, state_ptr = csr_arrays(mdp.float())
-    _, ends = ordering.strong_order(indices, indptr, state_ptr)
-    return Components(ends.size - 1, int(np.diff(ends).max()))
+    order, ends = ordering.strong_order(indices, indptr, state_ptr)
+    return Components(ends.size - 1, int(np.diff(ends).max()), order, ends)
 
 
 def _trial(mdp: MDP, pairs: PairArrays, V: FloatVec) -> tuple[float, float]:

@@ -13,18 +13,18 @@ is solved to γd/(1−γ) ≤ tol·max(1, ‖V‖), and the enclosure is compute
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..kernels.blocks import BANDED
-from ..kernels.ordering import facts, strong_order, within_blocks
+from ..kernels.ordering import facts, within_blocks
 from ..models.mdp import MDP
 from ..operators._arrays import csr_arrays
 from ..results.solution import Solution
 from ._blocks import Plan, goal_first, solve_in_blocks
 from .base import TOL, check_max_iter, check_tol
+from .probe import Components, components
 
 LARGE = 1000
 """Components beyond this size are visited goal first, on a copy of the model in that order."""
@@ -40,6 +40,8 @@ class Topological:
         Error allowed, relative to max(1, ‖V‖).
     max_iter
         Improvement sweeps allowed in each component; reaching it is Status.MAX_ITER.
+    parts
+        The components where they are known; None finds them.
 
     Notes
     -----
@@ -61,6 +63,7 @@ class Topological:
 
     tol: float = TOL
     max_iter: int = 100_000
+    parts: Components | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_tol(self.tol)
@@ -68,20 +71,22 @@ class Topological:
 
     def run(self, mdp: MDP, /) -> Solution:
         """V* of a discounted model, enclosed."""
-        _, indices, indptr, _, _, state_ptr = csr_arrays(mdp.float())
-        order, ends = component_order(indices, indptr, state_ptr)
-        large = int(np.diff(ends).max()) > LARGE
+        model = mdp.float()
+        parts = self.parts or one_way(model) or components(model)
+        large, order = parts.largest > LARGE, parts.order
         if large:
-            order = within_blocks(order, ends, goal_first(mdp.float()))
-        plan = Plan(order, ends, BANDED, False, large)
+            order = within_blocks(order, parts.ends, goal_first(model))
+        plan = Plan(order, parts.ends, BANDED, False, large)
         return solve_in_blocks(mdp, plan, name="Topological", tol=self.tol, max_iter=self.max_iter)
 
 
-def component_order(indices: Any, indptr: Any, state_ptr: Any) -> tuple[Any, Any]:
-    """`strong_order`, but the numbering itself where every move between different states goes one way."""
-    S = state_ptr.size - 1
+def one_way(mdp: MDP) -> Components | None:
+    """Single states in the order of the numbering, where every move between different ones goes one way."""
+    _, indices, indptr, _, _, state_ptr = csr_arrays(mdp)
     seen = facts(indices, indptr, state_ptr)
     if seen.up != 0 and seen.down != 0:
-        return strong_order(indices, indptr, state_ptr)  # type: ignore[no-any-return]
-    order = np.arange(S, dtype=np.uint32)
-    return (order if seen.up == 0 else np.ascontiguousarray(order[::-1])), np.arange(S + 1)
+        return None
+    order = np.arange(mdp.S, dtype=np.uint32)
+    return Components(
+        mdp.S, 1, order if seen.up == 0 else np.ascontiguousarray(order[::-1]), np.arange(mdp.S + 1)
+    )

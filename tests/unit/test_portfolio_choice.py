@@ -188,22 +188,28 @@ def test_slow_modes_show_in_the_last_sweeps() -> None:
 
 
 def test_one_way_models_need_no_search_for_components() -> None:
-    from rltheory.solvers.topological import component_order
+    from rltheory.solvers.topological import one_way
 
     down = rl.gallery.layered_dag(layers=4, width=3, gamma=0.9)
     for mdp in (down, _numbered_backwards(down)):
-        _, indices, indptr, _, _, state_ptr = csr_arrays(mdp)
-        order, ends = component_order(indices, indptr, state_ptr)
+        _, indices, indptr, _, _, _ = csr_arrays(mdp)
+        parts = one_way(mdp)
+        assert parts is not None and (parts.count, parts.largest) == (mdp.S, 1)
         place = np.empty(mdp.S, int)
-        place[order.astype(int)] = np.arange(mdp.S)
+        place[parts.order.astype(int)] = np.arange(mdp.S)
         source = np.repeat(mdp.pair_state, np.diff(indptr.astype(np.int64)))
-        assert (place[indices.astype(int)] <= place[source]).all() and ends.size == mdp.S + 1
+        assert (place[indices.astype(int)] <= place[source]).all()
+    assert one_way(rl.gallery.river_swim(S=9, gamma=0.9)) is None
 
 
 def _numbered_backwards(mdp: Any) -> Any:
     P, R = mdp.P_pairs[::-1, ::-1], mdp.R_pairs[::-1]
     return rl.MDP.from_pairs(
-        P, R, mdp.gamma, pair_state=mdp.S - 1 - mdp.pair_state[::-1], pair_action=mdp.A - 1 - mdp.pair_action[::-1]
+        P,
+        R,
+        mdp.gamma,
+        pair_state=mdp.S - 1 - mdp.pair_state[::-1],
+        pair_action=mdp.A - 1 - mdp.pair_action[::-1],
     )
 
 
