@@ -17,7 +17,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from ._jit import njit
 
 MAX_ITER, CONVERGED, STALLED, NOT_FINITE = 0, 1, 2, 3
 """How a loop ended."""
@@ -383,7 +384,8 @@ def modified_policy_iteration(
     ----------
     sweeps
         Evaluation sweeps per step; 0 adapts: sweep until the policy's residual span is a tenth of
-        the step's (within the tolerance if the policy did not change), at most 1000.  Adapting also
+        the step's (within the tolerance if the policy did not change), at most 20·2ⁿ at step n and
+        1000, since the first policies do not last.  Adapting also
         tries, once, where 19 sweeps shrink the span by less than 0.9 each: backward and forward
         Gauss–Seidel sweeps in turn, every eighth a Jacobi sweep that takes out a nearly constant
         residual; they stay if a sweep of theirs is worth 1.7 Jacobi ones.
@@ -407,7 +409,7 @@ def modified_policy_iteration(
     pdata, pidx = np.empty(width), np.empty(width, np.uint32)
     plen = np.empty(S, np.uint32)
     slow, trial, rate, mark = False, 0, 0.0, 0.0
-    how, n, done, flips = 0, 0, 0, 0
+    how, n, done, flips, cap = 0, 0, 0, 0, 20
     lo, hi = -np.inf, np.inf
     while n < max_iter:
         lo, hi = backup(data, indices, indptr, R, gamma, state_ptr, old, new, arg)
@@ -433,7 +435,8 @@ def modified_policy_iteration(
                 i += one
                 j += one
         goal = 0.1 * (hi - lo)
-        limit = sweeps if sweeps > 0 else 1000
+        limit = sweeps if sweeps > 0 else cap
+        cap = min(2 * cap, 1000)
         m = 0
         while m < limit:
             if slow and m % 8 != 7:

@@ -3,8 +3,7 @@
 Every function starts with the model: P (N, S) float64, R (N,), gamma, state_ptr (S+1,) uint64.
 Names, results and stopping rules are those of `bellman_csr`, whose docstrings hold here too.
 
-Products PV of up to 16 MB of P go to BLAS; beyond that a flat loop with four accumulators reads at
-memory speed.  The certificate's error term holds for any order of summation, BLAS's included.
+Rows are summed by `dot`, at memory speed with one thread, and in an order that is always the same.
 """
 
 from __future__ import annotations
@@ -12,37 +11,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
-BLAS_ENTRIES = 1 << 21
-"""Largest number of entries of P handed to BLAS."""
+from ._dot import dot
+from ._jit import njit
 
 
 @njit(cache=True)
 def q_values(P: Any, R: Any, gamma: Any, state_ptr: Any, V: Any, q: Any) -> Any:
     """q = R + γPV over the pairs, into `q` (N,)."""
-    N, S = P.shape
-    if P.size <= 1 << 21:
-        np.dot(P, V, q)
-        for k in range(N):
-            q[k] = R[k] + gamma * q[k]
-        return
-    rows = P.reshape(-1)
-    n, body, base = np.uint64(S), np.uint64(S - S % 4), np.uint64(0)
-    c1, c2, c3, c4 = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
-    for k in range(N):
-        a, b, c, d, t = 0.0, 0.0, 0.0, 0.0, np.uint64(0)
-        while t < body:
-            a += rows[base + t] * V[t]
-            b += rows[base + t + c1] * V[t + c1]
-            c += rows[base + t + c2] * V[t + c2]
-            d += rows[base + t + c3] * V[t + c3]
-            t += c4
-        while t < n:
-            a += rows[base + t] * V[t]
-            t += c1
+    rows, n, base, zero = P.reshape(-1), np.uint64(P.shape[1]), np.uint64(0), np.uint64(0)
+    for k in range(R.size):
+        q[k] = R[k] + gamma * dot(rows, base, V, zero, n)
         base += n
-        q[k] = R[k] + gamma * ((a + b) + (c + d))
 
 
 @njit(cache=True)
@@ -98,23 +78,15 @@ def greedy_backup(
 @njit(cache=True)
 def chosen_backup(P: Any, R: Any, gamma: Any, state_ptr: Any, rows: Any, V: Any, out: Any) -> Any:
     """out = T^πV for the policy that uses pair rows[s] in state s; returns (min, max) of T^πV − V."""
+    flat, n, zero = P.reshape(-1), np.uint64(P.shape[1]), np.uint64(0)
     lo, hi, check = np.inf, -np.inf, 0.0
     for s in range(V.size):
-        k = rows[s]
-        a, b = 0.0, 0.0
-        for t in range(0, V.size - 1, 2):
-            a += P[k, t] * V[t]
-            b += P[k, t + 1] * V[t + 1]
-        if V.size % 2:
-            a += P[k, V.size - 1] * V[V.size - 1]
-        x = R[k] + gamma * (a + b)
+        k = np.uint64(rows[s])
+        x = R[k] + gamma * dot(flat, k * n, V, zero, n)
         d = x - V[s]
         out[s] = x
         check += 0.0 * d
-        if d < lo:
-            lo = d
-        if d > hi:
-            hi = d
+        lo, hi = min(lo, d), max(hi, d)
     return lo + check, hi + check
 
 
@@ -145,39 +117,19 @@ def weighted_backup(P: Any, R: Any, gamma: Any, state_ptr: Any, weights: Any, V:
 @njit(cache=True)
 def gauss_seidel(P: Any, R: Any, gamma: Any, state_ptr: Any, order: Any, V: Any) -> Any:
     """One in-place sweep V(s) ← max_a [R + γPV](s, a) over `order`; returns (min, max) of the changes."""
-    rows = P.reshape(-1)
-    S = V.size
-    n, body = np.uint64(S), np.uint64(S - S % 4)
-    one, c2, c3, c4 = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
+    rows, n, one, zero = P.reshape(-1), np.uint64(P.shape[1]), np.uint64(1), np.uint64(0)
     lo, hi, check = np.inf, -np.inf, 0.0
     for i in range(order.size):
         s = np.uint64(order[i])
         best = -np.inf
         k, end = state_ptr[s], state_ptr[s + one]
-        base = k * n
         while k < end:
-            a, b, c, e, t = 0.0, 0.0, 0.0, 0.0, np.uint64(0)
-            while t < body:
-                a += rows[base + t] * V[t]
-                b += rows[base + t + one] * V[t + one]
-                c += rows[base + t + c2] * V[t + c2]
-                e += rows[base + t + c3] * V[t + c3]
-                t += c4
-            while t < n:
-                a += rows[base + t] * V[t]
-                t += one
-            base += n
-            q = R[k] + gamma * ((a + b) + (c + e))
-            if q > best:
-                best = q
+            best = max(best, R[k] + gamma * dot(rows, k * n, V, zero, n))
             k += one
         d = best - V[s]
         V[s] = best
         check += 0.0 * d
-        if d < lo:
-            lo = d
-        if d > hi:
-            hi = d
+        lo, hi = min(lo, d), max(hi, d)
     return lo + check, hi + check
 
 
@@ -266,15 +218,11 @@ def modified_policy_iteration(
     old, new = np.empty(S), np.empty(S)
     for s in range(S):
         old[s] = V[s]
-    arg, last = np.empty(S, np.uint64), np.empty(S, np.uint64)
+    arg, last = np.empty(S, np.uint32), np.empty(S, np.uint32)
     for s in range(S):
-        last[s] = R.size
-    q, pq = np.empty(R.size), np.empty(S)
-    PP, prew = np.empty((S, S)), np.empty(S)
-    each = np.empty(S + 1, np.uint64)
-    for s in range(S + 1):
-        each[s] = s
-    how, n, done = 0, 0, 0
+        last[s] = 0xFFFFFFFF
+    q = np.empty(R.size)
+    how, n, done, cap = 0, 0, 0, 20
     lo, hi = -np.inf, np.inf
     while n < max_iter:
         lo, hi = backup(P, R, gamma, state_ptr, old, new, arg, q)
@@ -287,15 +235,13 @@ def modified_policy_iteration(
             break
         same = True
         for s in range(S):
-            k = arg[s]
-            if k != last[s]:
+            if arg[s] != last[s]:
                 same = False
-                last[s] = k
-                PP[s] = P[k]
-                prew[s] = R[k]
-        goal = 0.1 * (hi - lo)
-        for _ in range(sweeps if sweeps > 0 else 1000):
-            a, b = backup(PP, prew, gamma, each, old, new, arg, pq)
+                last[s] = arg[s]
+        goal, limit = 0.1 * (hi - lo), sweeps if sweeps > 0 else cap
+        cap = min(2 * cap, 1000)
+        for _ in range(limit):
+            a, b = chosen_backup(P, R, gamma, state_ptr, arg, old, new)
             old, new = new, old
             done += 1
             if np.isnan(a) or np.isnan(b):

@@ -10,12 +10,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..arrays import FloatVec, IntVec, chunks, exact_array, float_array, frozen, sup_norm
-from ..kernels import bellman_csr, bellman_dense, certificate
+from ..kernels import bellman_csr, bellman_dense, bellman_runs, certificate
 from ..models.mdp import MDP
 
 U = 2.0**-53
 SMALL = 4096
 """Dense transition arrays up to this many entries stay dense however sparse they are."""
+RUN, DENSE_SHARE, SAMPLE = 8, 0.25, 256
+"""Mean entries of a row from which consecutive columns pay; share of non-zeros from which a large dense
+P stays dense, and the rows it is estimated from."""
 SMALL_STATES, SMALL_ENTRIES = 128, 1 << 18
 """Largest S and N·S of a model for `kernels.small`."""
 _EMPTY: dict[str, Any] = {}
@@ -32,16 +35,19 @@ class PairArrays(NamedTuple):
         (P, R, γ, state_ptr) or (data, indices, indptr, R, γ, state_ptr), read-only.
     longest
         Largest number of entries of a row.
+    runs
+        True if the columns of every row are consecutive: the first ones stand in place of `indices`.
     """
 
     dense: bool
     model: tuple[Any, ...]
     longest: int
+    runs: bool = False
 
     @property
     def kernels(self) -> ModuleType:
-        """`bellman_dense` or `bellman_csr`."""
-        return bellman_dense if self.dense else bellman_csr
+        """`bellman_dense`, `bellman_runs` or `bellman_csr`."""
+        return bellman_dense if self.dense else bellman_runs if self.runs else bellman_csr
 
     @property
     def R(self) -> FloatVec:
@@ -128,10 +134,17 @@ def _csr_arrays(mdp: MDP) -> tuple[Any, ...]:
 def _pair_arrays(mdp: MDP) -> PairArrays:
     if mdp.layout == "dense":
         rows = mdp.P_pairs
-        if rows.size < SMALL or 4 * np.count_nonzero(rows) > rows.size:
+        seen = rows[:: max(1, len(rows) // SAMPLE)]
+        if rows.size < SMALL or np.count_nonzero(seen) > DENSE_SHARE * seen.size:
             model = (read_only(rows), read_only(mdp.R_pairs), float(mdp.gamma), state_pointer(mdp))
             return PairArrays(True, model, mdp.S)
-    return PairArrays(False, csr_arrays(mdp), _longest(mdp.csr[2]))
+    model = csr_arrays(mdp)
+    longest = _longest(mdp.csr[2])
+    if model[0].size >= RUN * mdp.N:
+        runs, first = bellman_runs.first_columns(*model[1:3])
+        if runs:
+            return PairArrays(False, (model[0], frozen(first), *model[2:]), longest, True)
+    return PairArrays(False, model, longest)
 
 
 def _longest(indptr: IntVec) -> int:
@@ -180,8 +193,8 @@ def some_pairs(pairs: PairArrays, rows: IntVec, state_ptr: IntVec) -> PairArrays
     start, length = indptr[rows].astype(np.int64), np.diff(indptr.astype(np.int64))[rows]
     new = np.concatenate([[0], np.cumsum(length)])
     at = np.arange(new[-1]) + np.repeat(start - new[:-1], length)
-    cut = (frozen(data[at]), frozen(indices[at]), frozen(new.astype(np.uint64)))
-    return PairArrays(pairs.dense, (*cut, frozen(R[rows]), gamma, ptr), int(length.max()))
+    cut = (frozen(data[at]), frozen(indices[rows if pairs.runs else at]), frozen(new.astype(np.uint64)))
+    return pairs._replace(model=(*cut, frozen(R[rows]), gamma, ptr), longest=int(length.max()))
 
 
 def float_vector(V: Any, S: int) -> FloatVec:

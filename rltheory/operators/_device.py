@@ -9,7 +9,7 @@ from ..arrays import FloatVec
 from ..errors import InvalidArgument
 from ..kernels.pick import Device, pick
 from ..models.mdp import MDP
-from ._arrays import PairArrays, pair_arrays
+from ._arrays import PairArrays, csr_arrays, pair_arrays
 
 
 class CardArrays(PairArrays):
@@ -49,5 +49,6 @@ def pairs_on(mdp: MDP, device: Device) -> PairArrays:
     from ..kernels.gpu._device import device_array
 
     pairs = pair_arrays(mdp)
-    model: tuple[Any, ...] = tuple(x if isinstance(x, float) else device_array(x) for x in pairs.model)
+    host = csr_arrays(mdp) if pairs.runs else pairs.model
+    model: tuple[Any, ...] = tuple(x if isinstance(x, float) else device_array(x) for x in host)
     return CardArrays(pairs.dense, model, pairs.longest)

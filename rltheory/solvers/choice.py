@@ -116,7 +116,8 @@ def choose(mdp: MDP, known: Probe, tol: float) -> tuple[str, Any]:
         return f"half-band {known.band} ≤ {WIDTH}: banded elimination", BandedPolicyIteration(tol, PATIENCE)
     rate = f"spans shrink by {known.contraction:.2f} a sweep"
     if known.contraction <= DOUBT or (known.contraction <= FAST and known.late <= known.contraction + RISE):
-        return f"{rate}: modified policy iteration", ModifiedPolicyIteration(tol, STEPS, V0=known.V)
+        rows = " over rows of consecutive columns" if pair_arrays(mdp).runs else ""
+        return f"{rate}: modified policy iteration{rows}", ModifiedPolicyIteration(tol, STEPS, V0=known.V)
     if not known.dense:
         parts = components(mdp)
         if 2 * parts.largest <= known.S:

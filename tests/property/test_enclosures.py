@@ -14,7 +14,7 @@ import pytest
 
 import rltheory as rl
 from rltheory import MDP, Policy
-from rltheory.kernels import bellman_csr, bellman_dense, certificate
+from rltheory.kernels import bellman_csr, bellman_dense, bellman_runs, certificate
 from rltheory.operators._arrays import csr_arrays, read_only
 from rltheory.solvers import choice
 from rltheory.solvers.base import optimal_bounds, policy_bounds
@@ -198,14 +198,24 @@ def test_one_backup_is_enclosed_at_any_magnitude(rounding: bool) -> None:
         TV = [max(q[ptr[s] : ptr[s + 1]]) for s in range(mdp.S)]
         dense = (read_only(mdp.P_pairs), *csr_arrays(mdp)[-3:])
         widest = int(np.diff(mdp.csr[2]).max())
+        flat, R = read_only(mdp.P_pairs.reshape(-1)), csr_arrays(mdp)[-3:]
+        runs = (
+            flat,
+            np.zeros(mdp.N, np.uint32),
+            np.arange(mdp.N + 1).astype(np.uint64) * np.uint64(mdp.S),
+            *R,
+        )
         for kernels, model, longest in (
             (bellman_csr, csr_arrays(mdp), widest),
             (bellman_dense, dense, mdp.S),
+            (bellman_runs, runs, mdp.S),
         ):
             z, rows = np.empty(mdp.S), np.empty(mdp.S, np.int64)
             kernels.greedy_backup(*model, V, 0.0, z, rows)
-            sums = certificate.row_sums if kernels is bellman_csr else certificate.row_sums_dense
-            smax = sums(model[0], model[2])[1] if kernels is bellman_csr else sums(model[0])[1]
+            if kernels is bellman_dense:
+                smax = certificate.row_sums_dense(model[0])[1]
+            else:
+                smax = certificate.row_sums(model[0], model[2])[1]
             norms = (float(np.abs(V).max()), float(np.abs(mdp.R_pairs).max()))
             e, _ = certificate.backup_error(longest, float(mdp.gamma), smax, *norms)
             e = e if rounding else 0.0

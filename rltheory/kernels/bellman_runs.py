@@ -1,0 +1,302 @@
+"""Bellman backups and whole solver loops over rows whose columns are consecutive; twin of `bellman_csr`.
+
+Every function starts with the model: data (nnz,) float64, first (N,) uint32, indptr (N+1,) uint64,
+R (N,), gamma, state_ptr (S+1,) uint64.  Row k is Σ_i data[indptr[k]+i]·V[first[k]+i]: the arrays of CSR
+with one column a row, so nothing is copied and 8 bytes a non-zero are read instead of 12.
+Names, results and stopping rules are those of `bellman_csr`, whose docstrings hold here too.  CPU only:
+cards get the same models as CSR.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ._dot import dot
+from ._jit import njit
+
+
+@njit(cache=True)
+def first_columns(indices: Any, indptr: Any) -> Any:
+    """(consecutive, first): whether every row's columns are consecutive, and the first of each row.
+
+    Ends at the first row that is not.  Complexity: one pass over the indices.
+    """
+    first = np.zeros(indptr.size - 1, np.uint32)
+    one = np.uint64(1)
+    j = np.uint64(0)
+    for k in range(first.size):
+        stop = indptr[k + 1]
+        if j == stop:
+            continue
+        t = np.uint64(indices[j])
+        first[k] = t
+        good = np.uint64(indices[stop - one]) == t + (stop - one - j)
+        while good and j < stop:
+            good = np.uint64(indices[j]) == t
+            t += one
+            j += one
+        if not good:
+            return False, first
+    return True, first
+
+
+@njit(cache=True)
+def q_values(data: Any, first: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, V: Any, q: Any) -> Any:
+    """q = R + γPV over the pairs, into `q` (N,)."""
+    j = np.uint64(0)
+    for k in range(R.size):
+        stop = indptr[k + 1]
+        q[k] = R[k] + gamma * dot(data, j, V, np.uint64(first[k]), stop - j)
+        j = stop
+
+
+@njit(cache=True)
+def backup(
+    data: Any, first: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, V: Any, out: Any, arg: Any
+) -> Any:
+    """out = TV and the first greedy pair of each state; returns (min, max) of TV − V, NaN if either is."""
+    one = np.uint64(1)
+    lo, hi, check = np.inf, -np.inf, 0.0
+    k, j = np.uint64(0), np.uint64(0)
+    for s in range(V.size):
+        best, pick = -np.inf, k
+        end = state_ptr[s + 1]
+        while k < end:
+            stop = indptr[k + one]
+            q = R[k] + gamma * dot(data, j, V, np.uint64(first[k]), stop - j)
+            j = stop
+            if q > best:
+                best, pick = q, k
+            k += one
+        d = best - V[s]
+        out[s] = best
+        arg[s] = pick
+        check += 0.0 * d
+        lo, hi = min(lo, d), max(hi, d)
+    return lo + check, hi + check
+
+
+@njit(cache=True)
+def greedy_backup(
+    data: Any,
+    first: Any,
+    indptr: Any,
+    R: Any,
+    gamma: Any,
+    state_ptr: Any,
+    V: Any,
+    slack: Any,
+    out: Any,
+    arg: Any,
+) -> Any:
+    """out = TV and arg (S,) int64 the pair of each state that no other beats by more than `slack`."""
+    one = np.uint64(1)
+    lo, hi, check, short = np.inf, -np.inf, 0.0, 0.0
+    k, j = np.uint64(0), np.uint64(0)
+    for s in range(V.size):
+        best, pick, chosen = -np.inf, k, -np.inf
+        end = state_ptr[s + 1]
+        while k < end:
+            stop = indptr[k + one]
+            q = R[k] + gamma * dot(data, j, V, np.uint64(first[k]), stop - j)
+            j = stop
+            check += 0.0 * q
+            best = max(best, q)
+            if q > chosen + slack:
+                chosen, pick = q, k
+            k += one
+        d = best - V[s]
+        out[s] = best
+        arg[s] = pick
+        short = max(short, best - chosen)
+        lo, hi = min(lo, d), max(hi, d)
+    return lo + check, hi + check, short + check
+
+
+@njit(cache=True)
+def chosen_backup(
+    data: Any, first: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, rows: Any, V: Any, out: Any
+) -> Any:
+    """out = T^πV for the policy that uses pair rows[s] in state s; returns (min, max) of T^πV − V."""
+    one = np.uint64(1)
+    lo, hi, check = np.inf, -np.inf, 0.0
+    for s in range(V.size):
+        k = np.uint64(rows[s])
+        j = indptr[k]
+        x = R[k] + gamma * dot(data, j, V, np.uint64(first[k]), indptr[k + one] - j)
+        d = x - V[s]
+        out[s] = x
+        check += 0.0 * d
+        lo, hi = min(lo, d), max(hi, d)
+    return lo + check, hi + check
+
+
+@njit(cache=True)
+def weighted_backup(
+    data: Any, first: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, weights: Any, V: Any, out: Any
+) -> Any:
+    """out = T^πV for π as (N,) weights of the pairs; returns (min, max) of T^πV − V."""
+    one = np.uint64(1)
+    lo, hi, check = np.inf, -np.inf, 0.0
+    k = np.uint64(0)
+    for s in range(V.size):
+        x = 0.0
+        end = state_ptr[s + 1]
+        while k < end:
+            if weights[k] != 0.0:
+                j = indptr[k]
+                a = dot(data, j, V, np.uint64(first[k]), indptr[k + one] - j)
+                x += weights[k] * (R[k] + gamma * a)
+            k += one
+        d = x - V[s]
+        out[s] = x
+        check += 0.0 * d
+        lo, hi = min(lo, d), max(hi, d)
+    return lo + check, hi + check
+
+
+@njit(cache=True)
+def gauss_seidel(
+    data: Any, first: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, order: Any, V: Any
+) -> Any:
+    """One in-place sweep V(s) ← max_a [R + γPV](s, a) over `order`; returns (min, max) of the changes."""
+    one = np.uint64(1)
+    lo, hi, check = np.inf, -np.inf, 0.0
+    for i in range(order.size):
+        s = np.uint64(order[i])
+        best = -np.inf
+        k, end = state_ptr[s], state_ptr[s + one]
+        j = indptr[k]
+        while k < end:
+            stop = indptr[k + one]
+            q = R[k] + gamma * dot(data, j, V, np.uint64(first[k]), stop - j)
+            j = stop
+            best = max(best, q)
+            k += one
+        d = best - V[s]
+        V[s] = best
+        check += 0.0 * d
+        lo, hi = min(lo, d), max(hi, d)
+    return lo + check, hi + check
+
+
+@njit(cache=True)
+def verdict(V: Any, lo: Any, hi: Any, gamma: Any, tol: Any, noise: Any, rmax: Any) -> Any:
+    """Stopping rule of the module for V = T(previous) and residual bounds lo, hi; 0 means go on."""
+    if np.isnan(lo) or np.isnan(hi):
+        return 3
+    shift = gamma / (1.0 - gamma) * 0.5 * (lo + hi)
+    low, high = np.inf, -np.inf
+    for s in range(V.size):
+        v = V[s]
+        low = v if v < low else low
+        high = v if v > high else high
+    norm = max(abs(low + shift), abs(high + shift))
+    if gamma / (1.0 - gamma) * (hi - lo) <= 2.0 * tol * max(1.0, norm):
+        return 1
+    if hi - lo <= noise * (norm + rmax):
+        return 2
+    return 0
+
+
+@njit(cache=True)
+def value_iteration(
+    data: Any, first: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, V: Any, tol: Any,
+    noise: Any, rmax: Any, max_iter: Any, spans: Any,
+) -> Any:  # fmt: skip
+    """Jacobi value iteration in place; see the CSR twin."""
+    S = V.size
+    old, new = V, np.empty(S)
+    arg = np.empty(S, np.uint32)
+    how, n = 0, 0
+    lo, hi = -np.inf, np.inf
+    while n < max_iter:
+        lo, hi = backup(data, first, indptr, R, gamma, state_ptr, old, new, arg)
+        if n < spans.size:
+            spans[n] = hi - lo
+        n += 1
+        old, new = new, old
+        how = verdict(old, lo, hi, gamma, tol, noise, rmax)
+        if how != 0:
+            break
+    if n % 2 == 1:
+        for s in range(S):
+            V[s] = old[s]
+    return how, n, lo, hi
+
+
+@njit(cache=True)
+def gauss_seidel_iteration(
+    data: Any, first: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, order: Any, V: Any,
+    tol: Any, noise: Any, rmax: Any, max_iter: Any, spans: Any,
+) -> Any:  # fmt: skip
+    """Gauss–Seidel sweeps in place; see the CSR twin."""
+    S = V.size
+    out = np.empty(S)
+    arg = np.empty(S, np.uint64)
+    how, n = 0, 0
+    lo, hi = -np.inf, np.inf
+    while n < max_iter:
+        lo, hi = gauss_seidel(data, first, indptr, R, gamma, state_ptr, order, V)
+        lo, hi = min(lo, 0.0), max(hi, 0.0)
+        if n < spans.size:
+            spans[n] = hi - lo
+        n += 1
+        how = verdict(V, lo, hi, gamma, tol, noise, rmax)
+        if how == 0 and n % 16 == 0:
+            lo, hi = backup(data, first, indptr, R, gamma, state_ptr, V, out, arg)
+            how = verdict(out, lo, hi, gamma, tol, noise, rmax)
+            if how != 0:
+                for s in range(S):
+                    V[s] = out[s]
+        if how != 0:
+            break
+    return how, n, lo, hi
+
+
+@njit(cache=True)
+def modified_policy_iteration(
+    data: Any, first: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, V: Any, tol: Any,
+    noise: Any, rmax: Any, max_iter: Any, sweeps: Any, spans: Any,
+) -> Any:  # fmt: skip
+    """Greedy step, then evaluation sweeps of the greedy policy; see the CSR twin."""
+    S = V.size
+    old, new = np.empty(S), np.empty(S)
+    for s in range(S):
+        old[s] = V[s]
+    arg, last = np.empty(S, np.uint32), np.empty(S, np.uint32)
+    for s in range(S):
+        last[s] = 0xFFFFFFFF
+    how, n, done, cap = 0, 0, 0, 20
+    lo, hi = -np.inf, np.inf
+    while n < max_iter:
+        lo, hi = backup(data, first, indptr, R, gamma, state_ptr, old, new, arg)
+        if n < spans.size:
+            spans[n] = hi - lo
+        n += 1
+        old, new = new, old
+        how = verdict(old, lo, hi, gamma, tol, noise, rmax)
+        if how != 0:
+            break
+        same = True
+        for s in range(S):
+            if arg[s] != last[s]:
+                same = False
+                last[s] = arg[s]
+        goal, limit = 0.1 * (hi - lo), sweeps if sweeps > 0 else cap
+        cap = min(2 * cap, 1000)
+        for _ in range(limit):
+            a, b = chosen_backup(data, first, indptr, R, gamma, state_ptr, arg, old, new)
+            old, new = new, old
+            done += 1
+            if np.isnan(a) or np.isnan(b):
+                break
+            if sweeps > 0:
+                continue
+            if (b - a <= goal and not same) or verdict(old, a, b, gamma, 0.5 * tol, noise, rmax) != 0:
+                break
+    for s in range(S):
+        V[s] = old[s]
+    return how, n, lo, hi, done
