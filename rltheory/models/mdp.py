@@ -244,9 +244,12 @@ class MDP:
                 raise InvalidModel(f"{name}: {len(labels)} labels for {n} {name}; give one each")
         ptr = frozen(np.asarray(state_ptr, dtype=np.int64))
         if terminal.any():
-            pay = terminal[np.repeat(np.arange(S), np.diff(ptr))] & (R_pairs != 0)
+            ends = np.flatnonzero(terminal)
+            width = np.diff(ptr)[ends]
+            own = np.arange(width.sum()) + np.repeat(ptr[ends] - np.cumsum(width) + width, width)
+            pay = R_pairs[own] != 0
             if pay.any():
-                k = int(np.argmax(pay))
+                k = int(own[np.argmax(pay)])
                 s = int(np.searchsorted(ptr, k, side="right") - 1)
                 a = k - ptr[s] if pair_action is None else pair_action[k]
                 raise InvalidModel(
