@@ -163,9 +163,10 @@ class FixedPoints:
         ax = new_axis(ax)
         for i, (name, values) in enumerate(self.error.items()):
             ax.loglog(self.K, values, "o-", color=PALETTE[i], markersize=4, label=name)
-        ax.set(
-            xlabel="Euler steps $K$  ($K=1$, averaged targets: no error)", ylabel=r"$\|\hat V-V^\pi\|_\infty$"
-        )
+        ax.set_xticks(self.K, [str(k) for k in self.K])
+        ax.minorticks_off()
+        ax.set(xlabel="Euler steps $K$  ($K=1$, averaged targets: no error)")
+        ax.set(ylabel=r"$\|\hat V-V^\pi\|_\infty$")
         ax.legend(loc="upper right", fontsize=8)
         return ax
 

@@ -224,7 +224,7 @@ class NoisyTD:
         return ax
 
 
-def noisy_td(updates: int = 20_000, noise: float = 4.0, seeds: int = 5) -> NoisyTD:
+def noisy_td(updates: int = 10_000, noise: float = 4.0, seeds: int = 3) -> NoisyTD:
     """Sampled TD on FM(4,2,2,5) with rewards ± U(−noise, noise): squared loss, and cross-entropy on logits.
 
     Every update draws one transition in every state.  Steps: 0.05 for the squared loss and 2 for the logits
