@@ -80,7 +80,7 @@ class CategoricalEvaluation:
     >>> coin = OutcomeMDP.from_lists([[[(0.5, 0, 1.0), (0.5, 0, -1.0)]]], gamma=0.5)
     >>> law = CategoricalEvaluation(atoms=5).run(coin, [0]).law(0)
     >>> law.probs.round(6).tolist(), round(float(law.error), 6)
-    ([0.125, 0.25, 0.25, 0.25, 0.125], 0.5)
+    ([0.125, 0.25, 0.25, 0.25, 0.125], 0.408248)
     """
 
     grid: Entries | None = None
