@@ -47,7 +47,7 @@ class StockOptimum:
     action
         First action.
     error
-        Bound on |value − F*|; infinite where the objective does not meet the conditions.
+        Bound on |value − F*|; infinite where the objective is not known to meet the conditions.
     reason
         Which conditions hold, and what was computed.
     """
@@ -74,8 +74,9 @@ class ExactStockSolution:
     H
         Number of steps looked ahead.
     bound
-        Bound on |value − F*| in rationals: 0 for finite horizons, L γ^n w̄ for value iteration, infinite
-        where the objective does not meet the conditions.
+        Bound on |value − F*| in rationals: 0 for finite horizons, L γ^n w̄ for value iteration; infinite
+        where the objective breaks a condition, or meets one only as far as the search could tell (say
+        mixtures=True or factor= to vouch for it).
     policy_bound
         Bound on F* − (value of the stationary policy `action`), infinite horizon; None otherwise.
     """
@@ -353,7 +354,7 @@ class StockValueIteration:
         gamma = model.exact().gamma
         tail, off = start_law(model, self.start, self.off)
         n = self.n if self.n is not None else _sweeps(o, gamma, off, self.tol)
-        ok = o.lipschitz is not None and not _breaks(o, model.gamma)
+        ok = o.lipschitz is not None and _proven(o, model.gamma)
         bound: Real = o.lipschitz * gamma**n * off if ok and o.lipschitz is not None else math.inf
         linear = ok and o.is_expected_utility and o.gamma_factor(gamma) == gamma
         loss = 2 * gamma / (1 - gamma) * bound if linear else math.inf
@@ -441,9 +442,10 @@ def check_model(model: object, objective: Objective, name: str) -> None:
         )
 
 
-def _breaks(o: Objective, gamma: Any) -> bool:
+def _proven(o: Objective, gamma: Any, time_indexed: bool = False) -> bool:
+    """True when both indifferences hold, not merely escape the search for a witness."""
     found = o.conditions(gamma)
-    return "fails" in (found.mixtures, found.gamma)
+    return found.mixtures == "holds" and (time_indexed or found.gamma == "holds")
 
 
 def _checked(solver: Any, model: StockMDP, time_indexed: bool, H: int | None, name: str) -> tuple[str, Real]:
@@ -454,7 +456,8 @@ def _checked(solver: Any, model: StockMDP, time_indexed: bool, H: int | None, na
         if not solver.unchecked:
             raise
         return f"unchecked: {refusal}", math.inf
-    return f"{said}: backward induction over reachable stocks", 0
+    bound: Real = 0 if _proven(solver.objective, model.gamma, time_indexed) else math.inf
+    return f"{said}: backward induction over reachable stocks", bound
 
 
 def stocked(law: Any, stock: Any) -> list[tuple[Any, Any]]:

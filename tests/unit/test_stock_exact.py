@@ -134,6 +134,18 @@ def test_any_functional_with_both_indifferences() -> None:
     assert timed.value(0, 1) == pytest.approx(history_optimum(oracle(3, HALF)[0], soft, 1)[0], abs=1e-12)
 
 
+def test_an_error_of_zero_needs_conditions_that_are_known() -> None:
+    """What was only searched for a witness is optimised, without a promise."""
+    unknown = O.expected_utility(lambda x: 3 * min(x, 0), name="3x₋")
+    vouched = O.expected_utility(lambda x: 3 * min(x, 0), name="3x₋", factor=lambda g: g)
+    one, two = (StockInduction(o).run(family(3, HALF)).at(0, 1) for o in (unknown, vouched))
+    assert (one.value, one.error, two.error) == (two.value, math.inf, 0)
+    assert "none found" in one.reason
+    assert StockInduction(unknown).run(family(3, F(1))).error == 0
+    assert StockInduction(unknown, time_indexed=True).run(family(3, HALF)).error == 0
+    assert StockInduction(O.functional(lambda law: law.mean, name="K")).run(family(3, F(1))).error == math.inf
+
+
 def test_vector_returns() -> None:
     model = rl.stock_augmented(G.outcome_family_vector(3, 2, 2, 5, gamma=HALF), H=2)
     laws = history_laws(model)
