@@ -20,6 +20,7 @@ from .definitions import (
     ONE,
     UTILITIES,
     ZERO,
+    Exact,
     F,
     Law,
     Pairs,
@@ -39,7 +40,7 @@ Functional = Callable[[Law], Any]
 
 
 @dataclass(frozen=True)
-class Mixtures:
+class Mixtures(Exact):
     """Let a ≷ b and c ≷ d be laws, each pair ordered by K, and 0 < p < 1 a mixing weight."""
 
     a: Pairs
@@ -146,7 +147,7 @@ mixture_gallery: Claim[Mixtures] = Claim(
 
 
 @dataclass(frozen=True)
-class Witness:
+class Witness(Exact):
     """Let nu and nu2 tie under the functional named, and third be mixed half-half into both."""
 
     name: str
@@ -205,7 +206,7 @@ mixture_gallery_witnesses: Claim[Witness] = Claim(
 
 # ---- expected utility only -------------------------------------------------------------------
 @dataclass(frozen=True)
-class Outcomes:
+class Outcomes(Exact):
     """Let K order lotteries over outcomes worth h_0, h_1, …; a and b are two of them."""
 
     h: tuple[Fraction, ...]

@@ -13,7 +13,7 @@ from functools import cached_property
 import rltheory as rl
 from rltheory.checks import CERTIFIED, Assumption, Claim, Leq, Mutant, Tight, run_module
 
-from .definitions import HALF, ONE, UTILITIES, ZERO, F, Outcomes, Utility, expect
+from .definitions import HALF, ONE, UTILITIES, ZERO, Exact, F, Outcomes, Utility, expect
 from .setting import PAPER, Model, Reader, chain, decoded, model
 
 UPPER = ("|x|", "x₊", "x")
@@ -25,7 +25,7 @@ AT_ONE = ("min(x,1)", "−|x−1|", "clip")
 
 
 @dataclass(frozen=True)
-class Control:
+class Control(Exact):
     """Let M be a model, H a horizon, c0 a stock, f a utility by name, z a grid of spacing delta; s_0 = 0."""
 
     M: Model

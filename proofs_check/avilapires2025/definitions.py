@@ -7,6 +7,7 @@ side of every claim.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields
 from fractions import Fraction
 from typing import Any, TypeAlias
 
@@ -27,6 +28,19 @@ Pairs: TypeAlias = tuple[tuple[Fraction, Fraction], ...]
 Outcomes: TypeAlias = tuple[tuple[Fraction, int, Fraction], ...]
 """(p, s', r) of one state and action."""
 Utility: TypeAlias = Callable[[Any], Any]
+
+
+def _lifted(x: Any) -> Any:
+    return tuple(map(_lifted, x)) if isinstance(x, tuple) else Fraction(x)
+
+
+class Exact:
+    """A dataclass whose rational fields, numbers and tuples of them, may be given as integers."""
+
+    def __post_init__(self) -> None:
+        for f in fields(self):  # type: ignore[arg-type]
+            if "Fraction" in str(f.type) or "Pairs" in str(f.type):
+                object.__setattr__(self, f.name, _lifted(getattr(self, f.name)))
 
 
 # ---- laws, from the definitions --------------------------------------------------------------

@@ -14,13 +14,13 @@ from rltheory.checks import CERTIFIED, Claim, Eq, Leq, Mutant, Tight, run_module
 from rltheory.results.distributional import DistributionalSolution
 from rltheory.solvers.distributional import CategoricalEvaluation, QuantileEvaluation
 
-from .definitions import HALF, ZERO, F, Law, project, quantized, w1
+from .definitions import HALF, ZERO, Exact, F, Law, project, quantized, w1
 from .fixed_points import GAMMAS, backward
 from .setting import PAPER, Model, Reader, chain, decoded, family, layered, model
 
 
 @dataclass(frozen=True)
-class Projected:
+class Projected(Exact):
     """Let M have one action a state; so many atoms, spread over the returns or of equal mass."""
 
     M: Model

@@ -19,6 +19,7 @@ from .definitions import (
     HALF,
     ONE,
     ZERO,
+    Exact,
     F,
     Law,
     cramer,
@@ -51,7 +52,7 @@ def backward(M: Model, projected: Callable[[rl.ReturnLaw], rl.ReturnLaw] | None 
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Exact):
     """Let M be layered with one action a state, and z = low, low + delta, … a grid of m points."""
 
     M: Model

@@ -22,6 +22,7 @@ from .definitions import (
     ONE,
     UTILITIES,
     ZERO,
+    Exact,
     F,
     Law,
     cvar,
@@ -46,7 +47,7 @@ NAMED: dict[str, Objective] = {
 
 
 @dataclass(frozen=True)
-class Improved:
+class Improved(Exact):
     """Let M be a model, H a horizon, c0 a stock, pi a policy of (t, s, c) from a table of bits; s_0 = 0."""
 
     M: Model
@@ -142,7 +143,7 @@ monotone_improvement: Claim[Improved] = Claim(
 
 # ---- detectors -------------------------------------------------------------------------------
 @dataclass(frozen=True)
-class Suspect:
+class Suspect(Exact):
     """Let f be a utility by name and gamma a discount."""
 
     f: str
@@ -220,7 +221,7 @@ gamma_iff_table: Claim[Suspect] = Claim(
 
 
 @dataclass(frozen=True)
-class Mixer:
+class Mixer(Exact):
     """Let K be an objective of the library, by name and price."""
 
     name: str
@@ -257,7 +258,7 @@ class Mixer:
 
 
 @dataclass(frozen=True)
-class Spread:
+class Spread(Exact):
     """m − √v, compared exactly."""
 
     m: Fraction

@@ -16,6 +16,7 @@ from .definitions import (
     HALF,
     ONE,
     ZERO,
+    Exact,
     F,
     Law,
     Pairs,
@@ -32,7 +33,7 @@ from .setting import PAPER, Reader, decoded
 
 
 @dataclass(frozen=True)
-class OnGrid:
+class OnGrid(Exact):
     """Let nu and nu2 be laws and z_1, z_1 + delta, … a grid of m points; `on` masses of a law on the grid."""
 
     nu: Pairs
@@ -174,7 +175,7 @@ cat_projection_error: Claim[OnGrid] = Claim(
 
 # ---- quantiles -------------------------------------------------------------------------------
 @dataclass(frozen=True)
-class Quantised:
+class Quantised(Exact):
     """Let nu and nu2 be laws and m a number of atoms."""
 
     nu: Pairs

@@ -13,6 +13,7 @@ from .definitions import (
     HALF,
     ONE,
     ZERO,
+    Exact,
     Law,
     Pairs,
     library,
@@ -25,7 +26,7 @@ from .setting import PAPER, Model, Reader, chain, decoded, layered
 
 
 @dataclass(frozen=True)
-class Quantiles:
+class Quantiles(Exact):
     """Let M be layered with one action a state, eta and eta2 laws of its states, and m a number of atoms."""
 
     M: Model

@@ -23,6 +23,7 @@ from .definitions import (
     ONE,
     UTILITIES,
     ZERO,
+    Exact,
     F,
     Pairs,
     Utility,
@@ -48,7 +49,7 @@ TINY = F(1, 2**180)
 
 
 @dataclass(frozen=True)
-class Scaled:
+class Scaled(Exact):
     """Let nu and nu2 be laws, ordered by U_f; f is named, or a kink with slopes (down, up)."""
 
     f: str
@@ -133,7 +134,7 @@ gamma_iff: Claim[Scaled] = Claim(
 
 
 @dataclass(frozen=True)
-class Six:
+class Six(Exact):
     """Let f take the values at (x, y, z) given by f, and at (γx, γy, γz) given by g; f(y) lies between."""
 
     f: tuple[Fraction, Fraction, Fraction]
@@ -192,7 +193,7 @@ gamma_iff_converse: Claim[Six] = Claim(
 
 
 @dataclass(frozen=True)
-class Point:
+class Point(Exact):
     """Let f be named (or a kink) with discount gamma; x ≠ 0 a point, t > 0 a factor."""
 
     f: str
@@ -288,7 +289,7 @@ gamma_iff_exponent: Claim[Point] = Claim(
 
 
 @dataclass(frozen=True)
-class Wave:
+class Wave(Exact):
     """Let u ≠ v be points at which the log-periodic utility of gamma is read."""
 
     gamma: Fraction

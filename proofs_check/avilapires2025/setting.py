@@ -22,7 +22,7 @@ from rltheory.checks import Paper
 from rltheory.kernels import ball
 from rltheory.models.outcomes import OutcomeMDP
 
-from .definitions import BITS, HALF, ONE, ZERO, F, Law, Outcomes, Pairs, dirac, mix, push
+from .definitions import BITS, HALF, ONE, ZERO, Exact, F, Law, Outcomes, Pairs, dirac, mix, push
 
 PAPER = Paper(
     key="distributional-dp",
@@ -86,7 +86,7 @@ def decoded(build: Callable[[Reader], T], size: int = 64) -> SearchStrategy[T]:
 
 # ---- models ----------------------------------------------------------------------------------
 @dataclass(frozen=True)
-class Model:
+class Model(Exact):
     """Let M be given by outcomes[s][a] = ((p, s', r), …) and a discount 0 < gamma ≤ 1."""
 
     outcomes: tuple[tuple[Outcomes, ...], ...]

@@ -17,14 +17,14 @@ from rltheory.solvers._stock_model import Problem
 from rltheory.solvers._stock_rational import FarField, RationalStock
 from rltheory.solvers.stock_lattice import rational_grid, stationary_lattice
 
-from .definitions import HALF, ONE, ZERO, F, Outcomes
+from .definitions import HALF, ONE, ZERO, Exact, F, Outcomes
 from .setting import PAPER, Model, Reader, chain, decoded, family, layered, model
 
 Split = Callable[[Fraction], list[tuple[Fraction, Fraction]]]
 
 
 @dataclass(frozen=True)
-class Stocks:
+class Stocks(Exact):
     """Let M be a model with γ < 1, f have slopes (down, up), and the nodes split [−reach, reach] in cells."""
 
     M: Model

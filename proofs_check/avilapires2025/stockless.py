@@ -18,7 +18,21 @@ from rltheory.models.stock import StockMDP
 from rltheory.operators import objectives
 from rltheory.solvers.stock_baselines import StockBlind
 
-from .definitions import HALF, ONE, UTILITIES, ZERO, F, Law, Outcomes, Utility, dirac, expect, mix, push
+from .definitions import (
+    HALF,
+    ONE,
+    UTILITIES,
+    ZERO,
+    Exact,
+    F,
+    Law,
+    Outcomes,
+    Utility,
+    dirac,
+    expect,
+    mix,
+    push,
+)
 from .scaling import Six, six
 from .setting import PAPER, Model, Reader, decoded, family, model, precise
 
@@ -26,7 +40,7 @@ TINY = F(1, 2**180)
 
 
 @dataclass(frozen=True)
-class Start:
+class Start(Exact):
     """Let M be a model, H ≤ 3 a horizon, c0 a stock and f the name of a utility; s_0 = 0 unless said."""
 
     M: Model
@@ -140,7 +154,7 @@ no_stock: Claim[Start] = Claim(
 
 
 @dataclass(frozen=True)
-class Delayed:
+class Delayed(Exact):
     """Let f have three values at 0, 1, 2 and three at 10, 10 + γ, 10 + 2γ; f(1) lies between f(0) and f(2).
 
     A first reward of 10, then 1, or 0 with probability p and 2 otherwise.
@@ -198,7 +212,7 @@ no_stock_converse: Claim[Delayed] = Claim(
 
 
 @dataclass(frozen=True)
-class Gap:
+class Gap(Exact):
     """Let the optimum and the value without stock be the numbers printed."""
 
     at: Start

@@ -20,6 +20,7 @@ from .definitions import (
     HALF,
     ONE,
     ZERO,
+    Exact,
     F,
     Law,
     Pairs,
@@ -41,7 +42,7 @@ Rule = Callable[[Any, Any, Any], Any]
 
 
 @dataclass(frozen=True)
-class Paths:
+class Paths(Exact):
     """Let M be a model, c0 a stock and H a length; s_0 = 0."""
 
     M: Model
@@ -114,7 +115,7 @@ stock_identity: Claim[Paths] = Claim(
 
 # ---- one step --------------------------------------------------------------------------------
 @dataclass(frozen=True)
-class OneStep:
+class OneStep(Exact):
     """Let outcome k of a pair pay r_k with probability p_k and be followed by a return of law nu_k."""
 
     p: tuple[Fraction, ...]
@@ -176,7 +177,7 @@ one_step_identity: Claim[OneStep] = Claim(
 
 # ---- contraction -----------------------------------------------------------------------------
 @dataclass(frozen=True)
-class Two:
+class Two(Exact):
     """Let M be a model with a stock-blind policy pi (weights per state), eta and eta2 laws of its states."""
 
     M: Model

@@ -18,12 +18,12 @@ from rltheory.operators.objective import Objective
 from rltheory.results.stock import StockSolution
 from rltheory.solvers.stock import StockDP
 
-from .definitions import HALF, ONE, UTILITIES, ZERO, F, Utility
+from .definitions import HALF, ONE, UTILITIES, ZERO, Exact, F, Utility
 from .setting import PAPER, Model, Reader, chain, decoded, family, layered, model
 
 
 @dataclass(frozen=True)
-class Timed:
+class Timed(Exact):
     """Let M be a model, H a horizon, x0 a node, f a 1-Lipschitz utility, deltas spacings at t = 1..H−1."""
 
     M: Model

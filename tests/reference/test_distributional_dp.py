@@ -7,18 +7,24 @@ laws in `test_laws_of_returns`.
 
 from __future__ import annotations
 
+import importlib
 import math
+import pkgutil
 from fractions import Fraction
 from itertools import product
 
 import pytest
 
+from proofs_check import avilapires2025
+from proofs_check.avilapires2025 import setting
 from proofs_check.avilapires2025.control import cascade, zigzag
 from proofs_check.avilapires2025.definitions import HALF, ONE, UTILITIES, ZERO
 from proofs_check.avilapires2025.scaling import Wave
 from proofs_check.avilapires2025.setting import family
 from proofs_check.avilapires2025.stock_grids import FAR, LATE, Stocks, two_steps
 from proofs_check.avilapires2025.stockless import DISCOUNTED
+from rltheory.checks import Claim, Tight
+from rltheory.checks.literal import literal
 from rltheory.models.gallery import outcome_family
 from rltheory.solvers.distributional import CategoricalEvaluation
 
@@ -145,3 +151,18 @@ def test_the_detector_at_four_fifths(name: str, value: float) -> None:
             p = (f(y) - f(z)) / (f(x) - f(z))
             worst = max(worst, abs(p * f(0.8 * x) + (1 - p) * f(0.8 * z) - f(0.8 * y)))
     assert worst == pytest.approx(value, abs=1e-8)
+
+
+# ---- the claims as text ----------------------------------------------------------------------
+MODULES = [m.name for m in pkgutil.iter_modules(avilapires2025.__path__) if m.name != "experiments"]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_instances_can_be_pasted(name: str) -> None:
+    module = importlib.import_module(f"proofs_check.avilapires2025.{name}")
+    names = {"Fraction": Fraction, **vars(setting), **vars(module)}
+    for claim in [c for c in vars(module).values() if isinstance(c, Claim)]:
+        if isinstance(claim.tight, Tight):
+            x = claim.tight.instances[0]
+            again = eval(literal(x), names)
+            assert claim.then(again).sides == claim.then(x).sides, claim.statement
