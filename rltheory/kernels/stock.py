@@ -40,10 +40,11 @@ def shift_backup(
     W (S, n') holds the values one step later; j + o_k (+1 where w_k > 0) must lie inside it.
     """
     S, n = V.shape
-    q, best, pick = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+    q, best = np.empty(BLOCK), np.empty(BLOCK)
     for s in range(S):
         for j0 in range(0, n, BLOCK):
             m = min(BLOCK, n - j0)
+            value, chosen = V[s, j0 : j0 + m], act[s, j0 : j0 + m]
             for a in range(state_ptr[s], state_ptr[s + 1]):
                 for j in range(m):
                     q[j] = 0.0
@@ -52,9 +53,9 @@ def shift_backup(
                     p, w, o = prob[k], weight[k], j0 + offset[k]
                     if w != 0.0:
                         x = W[next_state[k], o : o + m + 1]
-                        u, v = p * (1.0 - w), p * w
+                        p0, p1 = p * (1.0 - w), p * w
                         for j in range(m):
-                            q[j] += u * x[j] + v * x[j + 1]
+                            q[j] += p0 * x[j] + p1 * x[j + 1]
                         k += 1
                         continue
                     x = W[next_state[k], o : o + m]
@@ -77,16 +78,17 @@ def shift_backup(
                 if a == state_ptr[s]:
                     for j in range(m):
                         best[j] = q[j]
-                        pick[j] = 0.0
+                        chosen[j] = 0
                 else:
-                    number = float(a - state_ptr[s])
+                    number = np.uint16(a - state_ptr[s])
                     for j in range(m):
                         b, y = best[j], q[j]
-                        pick[j] = number if y - b > TIE * (1.0 + abs(b)) else pick[j]
                         best[j] = y if y > b else b
+                        q[j] = y - b - TIE * (1.0 + abs(b))
+                    for j in range(m):
+                        chosen[j] = number if q[j] > 0.0 else chosen[j]
             for j in range(m):
-                V[s, j0 + j] = best[j]
-                act[s, j0 + j] = np.uint16(pick[j])
+                value[j] = best[j]
 
 
 @njit(cache=True, error_model="numpy")
@@ -206,9 +208,10 @@ def stretch_sweep(
     kept as they are in V.
     """
     S, n = V.shape
-    q, best, pick = np.empty(n), np.empty(n), np.empty(n)
+    q, best = np.empty(n), np.empty(n)
     residual, norm, check = 0.0, 0.0, 0.0
     for s in range(S):
+        chosen = act[s]
         for a in range(state_ptr[s], state_ptr[s + 1]):
             for j in range(n):
                 q[j] = 0.0
@@ -226,26 +229,27 @@ def stretch_sweep(
                 u, g = p * right, ends[1, t]
                 for j in range(e, n):
                     q[j] += u * (f[j] + g)
-            number = float(a - state_ptr[s])
-            if number == 0.0:
+            if a == state_ptr[s]:
                 for j in range(n):
                     best[j] = q[j]
-                    pick[j] = 0.0
+                    chosen[j] = 0
             else:
+                number = np.uint16(a - state_ptr[s])
                 for j in range(n):
-                    b1, x1 = best[j], q[j]
-                    pick[j] = number if x1 - b1 > TIE * (1.0 + abs(b1)) else pick[j]
-                    best[j] = x1 if x1 > b1 else b1
-        out[s, 0], out[s, n - 1] = V[s, 0], V[s, n - 1]
-        act[s, 0], act[s, n - 1] = np.uint16(pick[0]), np.uint16(pick[n - 1])
+                    b1, y = best[j], q[j]
+                    best[j] = y if y > b1 else b1
+                    q[j] = y - b1 - TIE * (1.0 + abs(b1))
+                for j in range(n):
+                    chosen[j] = number if q[j] > 0.0 else chosen[j]
+        old, new = V[s], out[s]
+        new[0], new[n - 1] = old[0], old[n - 1]
         for j in range(1, n - 1):
             y = gamma * best[j]
-            r = abs(y - V[s, j])
+            r = abs(y - old[j])
             check += 0.0 * y
             residual = r if r > residual else residual
             norm = abs(y) if abs(y) > norm else norm
-            out[s, j] = y
-            act[s, j] = np.uint16(pick[j])
+            new[j] = y
     return residual + check, norm
 
 

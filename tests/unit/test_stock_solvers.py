@@ -17,7 +17,7 @@ from rltheory.models import FiniteHorizonMDP, OutcomeMDP
 from rltheory.models.gallery import outcome_family as fm
 from rltheory.models.stock import StockMDP
 from rltheory.results.solution import Status
-from rltheory.solvers import _stock_model
+from rltheory.solvers import _stock_model, _stock_rational
 from rltheory.solvers._stock_model import Problem, Progress, common_step, lattice_step, snapped
 from rltheory.solvers.stock_grid import grid_values
 from tests.brute_stock import all_laws, best, played
@@ -212,6 +212,36 @@ def test_nothing_to_gain() -> None:
         assert float(StockDP(ob.target()).run(ones).value(0, -1)) == pytest.approx(1 - total, abs=1e-9)
         law = StockDP(ob.target()).run(ones).law(0)
         assert float(law.mean) == pytest.approx(total, abs=1e-6)
+
+
+# ---- inside -----------------------------------------------------------------------------------------
+def test_the_noise_bound_is_the_largest_squared_noise_from_above() -> None:
+    """N solves N = max_a γ²Σp[w(1−w)δ² + N(s', c')]: iterated from 0 here, from above there."""
+    model, g = fm(3, 2, 2, 5, gamma=0.8), 0.8
+    grid = grid_values(Problem.of(model, None), (-1, 1), atoms=30)
+    nodes, N = grid.nodes(), np.zeros((3, 30))
+    for _ in range(300):
+        new = np.zeros((3, 2, 30))
+        for s in range(3):
+            for a in range(2):
+                for p, t, r in model.outcomes(s, a):
+                    c = (nodes + r) / g
+                    w = (c - nodes[0]) / grid.delta % 1
+                    inside = (c > nodes[0]) & (c < nodes[-1])
+                    cell = w * (1 - w) * grid.delta**2
+                    new[s, a] += g * g * p * np.where(inside, cell + np.interp(c, nodes, N[t]), 0)
+        N = new.max(1)
+    assert (grid.noise >= N - 1e-12).all()  # 1e−12: weights within rounding of a node
+    assert grid.noise.max() <= 1.02 * N.max()
+    assert math.sqrt(grid.noise.max()) <= grid.a_priori
+
+
+def test_policy_iteration_repairs_a_bad_guess(monkeypatch: pytest.MonkeyPatch) -> None:
+    want = StockDP(ob.target()).run(infinite(q=7))
+    monkeypatch.setattr(_stock_rational.Rows, "float_policy", lambda self: list(self.ptr[:-1]))
+    again = StockDP(ob.target()).run(infinite(q=7))
+    assert (again.V == want.V).all()
+    assert [again.policy(0, c) for c in range(-3, 4)] == [want.policy(0, c) for c in range(-3, 4)]
 
 
 # ---- refusals --------------------------------------------------------------------------------------
