@@ -20,9 +20,11 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import config, njit, types
+from numba import config, types
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
+
+from ._jit import njit
 
 U = np.uint64
 LANES = 8

@@ -17,7 +17,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from ._jit import njit
 
 U = np.uint64
 LOW, HIGH = np.int64(-(2**63)), np.int64(2**63 - 1)
@@ -175,7 +176,7 @@ def projection_error(
 ) -> None:
     """out[i] = w₁(own[i], Σ_k p_k law(r_k + γ θ_{s'_k})): how far atoms are from T η.
 
-    Arguments as for `backup`; `own` (n, m) sorted atoms.  Complexity: a sort of the bm atoms.
+    Arguments as for `backup`; `own` (n, m) sorted atoms.  Complexity: Shell's sort of the (b+1)m atoms.
     """
     m = laws.shape[1]
     one = U(1)
@@ -194,9 +195,21 @@ def projection_error(
             x[n] = own[i, j]
             w[n] = -1.0 / m
             n += 1
-        order = np.argsort(x[:n])
+        step = 1
+        while step < n // 3:
+            step = 3 * step + 1
+        while step > 0:  # Shell's sort of atoms with their masses
+            for t in range(step, n):
+                a, u, h = x[t], w[t], t
+                while h >= step and x[h - step] > a:
+                    x[h] = x[h - step]
+                    w[h] = w[h - step]
+                    h -= step
+                x[h] = a
+                w[h] = u
+            step //= 3
         gap, total = 0.0, 0.0
         for t in range(n - 1):
-            gap += w[order[t]]
-            total += abs(gap) * (x[order[t + 1]] - x[order[t]])
+            gap += w[t]
+            total += abs(gap) * (x[t + 1] - x[t])
         out[i] = total
