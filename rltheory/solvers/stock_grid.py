@@ -299,10 +299,10 @@ def _noise(problem: Problem, table: Table, delta: float, n: int) -> FloatVec:
     """(S, n) upper bounds on the squared noise of rounding to nodes; sweeps from above until they settle."""
     stage, square = problem.stages[0], problem.g**2
     snap = 64 * U * n  # a weight within rounding of a node is that node
-    w = np.where(np.minimum(table.weight, abs(1 - table.weight)) <= snap, 0.0, table.weight)
+    w = np.where(abs(table.weight - np.rint(table.weight)) <= snap, np.rint(table.weight), table.weight)
     j = np.arange(n)
     inside = (j >= table.first[:, None]) & (j < table.last[:, None])
-    if not (w[inside] > 0).any():
+    if not ((w * (1 - w))[inside] > 0).any():
         return np.zeros((problem.S, n))
     start = 0.25 * delta**2 * square / (1 - square)
     N, out = np.full((problem.S, n), start), np.empty((problem.S, n))

@@ -231,7 +231,7 @@ def test_the_noise_bound_is_the_largest_squared_noise_from_above() -> None:
                     cell = w * (1 - w) * grid.delta**2
                     new[s, a] += g * g * p * np.where(inside, cell + np.interp(c, nodes, N[t]), 0)
         N = new.max(1)
-    assert (grid.noise >= N - 1e-12).all()  # 1e−12: weights within rounding of a node
+    assert (grid.noise >= N - 1e-12).all()  # weights within rounding of a node count as that node
     assert grid.noise.max() <= 1.02 * N.max()
     assert math.sqrt(grid.noise.max()) <= grid.a_priori
 
