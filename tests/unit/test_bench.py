@@ -386,7 +386,7 @@ def test_small_and_bandwidth_rows_have_numbers(monkeypatch: Any) -> None:
     assert row["µs each"] > 0
     found = bandwidth.measure(args)["table"]
     assert {r["kernel"] for r in found} >= {"backup", "gauss_seidel", "certificate"}
-    assert all(np.isfinite(r["%"]) and r["%"] > 0 for r in found)
+    assert all(np.isfinite(r["% of STREAM"]) and r["% of STREAM"] > 0 for r in found)
 
 
 def test_the_command_line_hands_over(capsys: Any, monkeypatch: Any) -> None:
