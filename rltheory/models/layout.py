@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..arrays import BoolVec, IntVec, PairVec, chunks, is_sparse, owned
 from ..errors import InvalidModel
+from .validate import present
 
 
 def close_terminal(rows: NDArray[Any], pair_state: IntVec, term: BoolVec, exact: bool) -> None:
@@ -115,7 +116,7 @@ def insert_terminal_loops(
         or ps.max(initial=0) >= term.size
     ):
         return data, indices, indptr, R, entries, ps, pa
-    missing = np.flatnonzero(term & (np.bincount(ps, minlength=term.size) == 0))
+    missing = np.flatnonzero(term & ~present(ps, term.size))
     if missing.size == 0:
         return data, indices, indptr, R, entries, ps, pa
     at = np.searchsorted(ps, missing)

@@ -214,7 +214,7 @@ def check_pairs(
             f"from_pairs: pair {k + 1} (s={ps[k + 1]}, a={pa[k + 1]}) follows (s={ps[k]}, a={pa[k]}); "
             "pairs must be sorted by state, then action, without repeats"
         )
-    missing = np.flatnonzero(np.bincount(ps, minlength=S) == 0)
+    missing = np.flatnonzero(~present(ps, S))
     if missing.size:
         raise InvalidModel(
             f"from_pairs: state {missing[0]} has no action; give it one, or list it in terminal="
@@ -222,6 +222,14 @@ def check_pairs(
     if not exact and not np.isfinite(R).all():
         k = int(np.argmax(~np.isfinite(R)))
         raise InvalidModel(f"R: R[{ps[k]}, {pa[k]}]={R[k]}, rewards must be finite")
+
+
+def present(ps: IntVec, S: int) -> BoolVec:
+    """(S,) mask of the states that occur in `ps`."""
+    seen = np.zeros(S, dtype=np.bool_)
+    for lo, hi in chunks(ps.size):
+        seen[ps[lo:hi]] = True
+    return seen
 
 
 def _ascends(x: IntVec) -> bool:
