@@ -66,7 +66,7 @@ class Correlations:
             named = [(n, v) for n, v in self.values.items() if n.rsplit("-", 2)[0] == canon or n == canon]
             for j, (name, value) in enumerate(named):
                 raw = "-0-" in name
-                ax.plot(k + (j / max(len(named), 2) - 0.5) * 0.5, value, ".", color="0.7" if raw else f"C{k}")
+                ax.plot(k + ((j + 0.5) / len(named) - 0.5) * 0.5, value, ".", color="0.7" if raw else f"C{k}")
         ax.set_xticks(range(len(CANONS) + 1), [*CANONS, "d_ρ"], rotation=20)
         ax.set(ylabel="correlation with regret", ylim=(min(0.0, *self.values.values()), 1))
         ax.grid(axis="y", alpha=0.3)
