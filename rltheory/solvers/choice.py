@@ -4,14 +4,15 @@ Up to 128 states, `SmallDense`.  Beyond, or if that fails, the first match of:
 
 1. no cycles but self-loops                    → `Topological`, one pass;
 2. half-band ≤ 16                              → `BandedPolicyIteration`;
-3. spans shrink fast under the myopic policy, and the last sweeps are not much
-   slower than those before; no absorbing states  → `ModifiedPolicyIteration`, from the trial's values;
+3. no absorbing states, and spans shrink fast under the myopic policy, in its last
+   sweeps too, or slowly but in sweeps that cost next to nothing beside a backup
+                                               → `ModifiedPolicyIteration`, from the trial's values;
 4. no strong component with half of the states → `Topological`;
 5. absorbing states                            → `GaussSeidel`, goal first;
 6. anything else                               → `InexactPolicyIteration`, from the trial's values.
 
 Order of failing over: inexact policy iteration; plain policy iteration up to 2000 states, modified policy
-iteration, plain up to 20 000 states; none where the error left is rounding.
+iteration, plain up to 20 000 states.  Where the error left is rounding, the correction is solved for.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from .krylov import InexactPolicyIteration
 from .modified_policy_iteration import ModifiedPolicyIteration
 from .policy_iteration import PolicyIteration
 from .probe import Probe, components, probe
+from .refinement import refined
 from .small import small_solution
 from .topological import Topological
 
@@ -105,7 +107,15 @@ def structured(mdp: MDP, tol: float) -> Solution:
     """The same without the path for small models."""
     known = probe(mdp)
     why, first = choose(mdp, known, tol)
-    return first_solved(mdp, [(why, first), *others(first, known, tol)])
+    paths = [(why, first), *others(first, known, tol)]
+    sol = first_solved(mdp, paths)
+    if sol.status.ok or not sol.error <= 100 * _rounding(mdp, sol):
+        return sol
+    solver = next(x for _, x in paths if type(x).__name__ == sol.solver)
+    better = refined(mdp, sol, solver, tol)
+    return (
+        sol if better is sol else replace(better, reason=f"{sol.reason}; refined, rounding being the limit")
+    )
 
 
 def choose(mdp: MDP, known: Probe, tol: float) -> tuple[str, Any]:
@@ -115,9 +125,14 @@ def choose(mdp: MDP, known: Probe, tol: float) -> tuple[str, Any]:
     if known.band <= WIDTH:
         return f"half-band {known.band} ≤ {WIDTH}: banded elimination", BandedPolicyIteration(tol, PATIENCE)
     rate = f"spans shrink by {known.contraction:.2f} a sweep"
-    if known.contraction <= DOUBT or (known.contraction <= FAST and known.late <= known.contraction + RISE):
+    fast = known.contraction <= DOUBT or (
+        known.contraction <= FAST and known.late <= known.contraction + RISE
+    )
+    cheap = (1.0 - known.late) * known.N >= known.S
+    if fast or cheap:
         rows = " over rows of consecutive columns" if pair_arrays(mdp).runs else ""
-        return f"{rate}: modified policy iteration{rows}", ModifiedPolicyIteration(tol, STEPS, V0=known.V)
+        why = rate if fast else f"{rate}, which costs 1/{known.N / known.S:.0f} of a backup"
+        return f"{why}: modified policy iteration{rows}", ModifiedPolicyIteration(tol, STEPS, V0=known.V)
     if not known.dense:
         parts = components(mdp)
         if 2 * parts.largest <= known.S:

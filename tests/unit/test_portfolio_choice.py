@@ -187,6 +187,24 @@ def test_slow_modes_show_in_the_last_sweeps() -> None:
     )
 
 
+def test_many_actions_make_slow_sweeps_cheap() -> None:
+    mdp = rl.gallery.inventory(n=150, gamma=0.995, demand=[1 / 20] * 20)
+    known = probe(mdp)
+    slow = replace(known, contraction=0.98, late=0.98)
+    assert type(choose(mdp, slow, 1e-8)[1]).__name__ == "ModifiedPolicyIteration"
+    few = replace(slow, N=4 * known.S)
+    assert type(choose(mdp, few, 1e-8)[1]).__name__ == "InexactPolicyIteration"
+
+
+def test_rounding_is_refined_away() -> None:
+    mdp = rl.gallery.queue(n=200, gamma=0.9999)
+    sol = Portfolio(tol=1e-15).run(mdp)
+    assert "refined" in sol.reason and sol.info["refined"]
+    coarse = rl.solvers.BandedPolicyIteration(tol=1e-15).run(mdp)
+    assert coarse.status is Status.STALLED and sol.error < 0.1 * coarse.error
+    assert (sol.lower <= coarse.upper).all() and (coarse.lower <= sol.upper).all()
+
+
 def test_one_way_models_need_no_search_for_components() -> None:
     from rltheory.solvers.topological import one_way
 
