@@ -123,6 +123,21 @@ def _fails(says: str, K: Objective) -> Mutant[Improved]:
     return Mutant(says, then=Leq(lambda x: x.values(K)[0], lambda x: x.values(K)[1]))
 
 
+WORSE = Improved(
+    Model(
+        (
+            (((HALF, 0, ZERO), (HALF, 1, F(-2))),),
+            (((HALF, 0, F(-1)), (HALF, 1, F(2))), ((ONE, 0, ZERO),)),
+        ),
+        HALF,
+    ),
+    2,
+    F(-1),
+    "−|x|",
+    (0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0),
+)
+"""CVaR_{1/2} falls from −11/4 to −3 by its own greedy improvement."""
+
 monotone_improvement: Claim[Improved] = Claim(
     statement="π' greedy for η^π: F η^{π'} ≥ F η^π",
     source=PAPER.at("greedy improvement, from monotonicity; recalled"),
@@ -130,7 +145,7 @@ monotone_improvement: Claim[Improved] = Claim(
     assume=[],
     then=Leq(lhs=lambda x: x.pair[0], rhs=lambda x: x.pair[1]),
     tight=Tight(Improved(Model(((((ONE, 0, ONE),),),), HALF), 2, ONE, "x₊", (0,)), within=0),
-    named={"FM": Improved(family(3, 2, 2, 3, 1), 3, ONE, "−|x|", (0, 1))},
+    named={"FM": Improved(family(3, 2, 2, 3, 1), 3, ONE, "−|x|", (0, 1)), "CVaR": WORSE},
     mutants=[
         _fails("K = CVaR_{1/2}", CVAR),
         _fails("K = median", MEDIAN),

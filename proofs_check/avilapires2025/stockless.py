@@ -5,7 +5,7 @@ It optimises f on every model iff f(r + γx) = α_r f(x) + β_r with α_r > 0: a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -140,6 +140,7 @@ no_stock: Claim[Start] = Claim(
     assume=[Assumption(CLOSED, lambda x: x.closed, fails_without=HAND)],
     then=Eq(lambda x: x.blind(), lambda x: x.best()),
     tight=Tight(Start(family(3, 2, 2, 9, 1), 3, ONE, "2^x"), within=0),
+    named={"halved lottery": replace(DISCOUNTED, f="x")},
     mutants=[
         Mutant("any utility", drop=CLOSED),
         Mutant("f = −|x|", then=Eq(lambda x: x.blind("−|x|"), lambda x: x.best("−|x|"))),
