@@ -13,10 +13,11 @@ import pkgutil
 from fractions import Fraction
 from itertools import product
 
+import numpy as np
 import pytest
 
 from proofs_check import avilapires2025
-from proofs_check.avilapires2025 import setting
+from proofs_check.avilapires2025 import experiments, setting
 from proofs_check.avilapires2025.control import cascade, zigzag
 from proofs_check.avilapires2025.definitions import HALF, ONE, UTILITIES, ZERO
 from proofs_check.avilapires2025.scaling import Wave
@@ -151,6 +152,31 @@ def test_the_detector_at_four_fifths(name: str, value: float) -> None:
             p = (f(y) - f(z)) / (f(x) - f(z))
             worst = max(worst, abs(p * f(0.8 * x) + (1 - p) * f(0.8 * z) - f(0.8 * y)))
     assert worst == pytest.approx(value, abs=1e-8)
+
+
+# ---- experiments -----------------------------------------------------------------------------
+def test_the_convergence_plot() -> None:
+    found = experiments.convergence((0.5, 0.8), sweeps=12, cells=800)
+    assert (found.error <= found.bound * (1 + 1e-9)).all()
+    assert found.tight == pytest.approx(found.bound, rel=1e-9)
+    slopes = found.error[:, 6:] / found.error[:, 5:-1]
+    assert slopes == pytest.approx(np.array([[0.5] * 7, [0.8] * 7]), rel=0.05)
+
+
+def test_the_plot_of_atoms() -> None:
+    found = experiments.atoms((0.5,), most=5, reference=2049)
+    assert (found.categorical <= found.categorical_bound + 2e-3).all()
+    assert (found.quantile <= found.quantile_bound + 2e-3).all()
+    assert (found.quantile_bias > 1e-2).all() and (found.categorical_bias < 1e-8).all()
+    assert found.categorical[0, 0] / found.categorical[0, -1] == pytest.approx(
+        8, rel=0.4
+    )  # 8 times the atoms
+
+
+def test_the_plot_of_the_lower_side() -> None:
+    found = experiments.lower_side(most=4, family_most=2)
+    assert found.cascade == pytest.approx(found.H / 2, rel=1e-3)
+    assert (found.family <= np.sqrt(found.family_H) / 2).all()
 
 
 # ---- the claims as text ----------------------------------------------------------------------
