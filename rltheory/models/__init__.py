@@ -1,24 +1,17 @@
 """Frozen, validated nouns: MDPs, policies, horizons."""
 
-from . import gallery
-from .dataset import from_counts, mixture_behaviour, sample_counts
-from .finite_horizon import FiniteHorizonMDP
-from .mdp import MDP
-from .outcomes import OutcomeMDP
-from .policy import Policy
-from .ssp import SSP
-from .stock import StockMDP, stock_augmented
+from ..lazy import attach
 
-__all__ = [
-    "MDP",
-    "SSP",
-    "FiniteHorizonMDP",
-    "OutcomeMDP",
-    "Policy",
-    "StockMDP",
-    "from_counts",
-    "gallery",
-    "mixture_behaviour",
-    "sample_counts",
-    "stock_augmented",
-]
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "dataset": "from_counts mixture_behaviour sample_counts",
+        "finite_horizon": "FiniteHorizonMDP",
+        "gallery": "",
+        "mdp": "MDP",
+        "outcomes": "OutcomeMDP",
+        "policy": "Policy",
+        "ssp": "SSP",
+        "stock": "StockMDP stock_augmented",
+    },
+)

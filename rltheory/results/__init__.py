@@ -1,21 +1,16 @@
 """Frozen outputs."""
 
-from .distributional import DistributionalSolution
-from .enclosure import Enclosure
-from .horizon import HorizonSolution
-from .law import ReturnLaw
-from .solution import Solution, Status, Step
-from .stock import StockSolution
-from .vector_law import VectorLaw
+from ..lazy import attach
 
-__all__ = [
-    "DistributionalSolution",
-    "Enclosure",
-    "HorizonSolution",
-    "ReturnLaw",
-    "Solution",
-    "Status",
-    "Step",
-    "StockSolution",
-    "VectorLaw",
-]
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "distributional": "DistributionalSolution",
+        "enclosure": "Enclosure",
+        "horizon": "HorizonSolution",
+        "law": "ReturnLaw",
+        "solution": "Solution Status Step",
+        "stock": "StockSolution",
+        "vector_law": "VectorLaw",
+    },
+)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+from importlib import import_module
 from pathlib import Path
+
+import pytest
 
 import rltheory
 
@@ -29,3 +32,12 @@ def test_the_stub_lists_the_same_names() -> None:
 
 def test_at_most_sixty_names() -> None:
     assert len(rltheory.__all__) <= 60
+
+
+@pytest.mark.parametrize("name", ["models", "operators", "results", "solvers"])
+def test_packages_and_their_stubs_agree(name: str) -> None:
+    package = import_module(f"rltheory.{name}")
+    stub = ast.parse(Path(package.__file__ or "").with_suffix(".pyi").read_text())
+    listed = {a.asname or a.name for n in stub.body if isinstance(n, ast.ImportFrom) for a in n.names}
+    assert listed == set(package.__all__) == set(dir(package))
+    assert all(getattr(package, x) is not None for x in listed)

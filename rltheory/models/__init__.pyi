@@ -1,0 +1,11 @@
+from . import gallery as gallery
+from .dataset import from_counts as from_counts
+from .dataset import mixture_behaviour as mixture_behaviour
+from .dataset import sample_counts as sample_counts
+from .finite_horizon import FiniteHorizonMDP as FiniteHorizonMDP
+from .mdp import MDP as MDP
+from .outcomes import OutcomeMDP as OutcomeMDP
+from .policy import Policy as Policy
+from .ssp import SSP as SSP
+from .stock import StockMDP as StockMDP
+from .stock import stock_augmented as stock_augmented

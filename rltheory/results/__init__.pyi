@@ -1,0 +1,9 @@
+from .distributional import DistributionalSolution as DistributionalSolution
+from .enclosure import Enclosure as Enclosure
+from .horizon import HorizonSolution as HorizonSolution
+from .law import ReturnLaw as ReturnLaw
+from .solution import Solution as Solution
+from .solution import Status as Status
+from .solution import Step as Step
+from .stock import StockSolution as StockSolution
+from .vector_law import VectorLaw as VectorLaw
