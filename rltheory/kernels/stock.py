@@ -19,6 +19,8 @@ import numpy as np
 from numba import njit
 
 TIE = 1e-12
+LOST = 1e-25
+"""Masses up to this are not pushed on; what is lost shows in the sum."""
 BLOCK = 1024
 """Stock nodes handled at a time: the partial sums stay in the first-level cache."""
 
@@ -130,7 +132,7 @@ def shift_push(
     for s in range(S):
         for j in range(n):
             m = mass[s, j]
-            if m == 0.0:
+            if m <= LOST:
                 continue
             a = state_ptr[s] + np.int64(act[s, j])
             for k in range(outcome_ptr[a], outcome_ptr[a + 1]):
@@ -147,7 +149,7 @@ def last_push(state_ptr: Any, outcome_ptr: Any, prob: Any, kind: Any, act: Any, 
     for s in range(S):
         for j in range(n):
             m = mass[s, j]
-            if m == 0.0:
+            if m <= LOST:
                 continue
             a = state_ptr[s] + np.int64(act[s, j])
             for k in range(outcome_ptr[a], outcome_ptr[a + 1]):

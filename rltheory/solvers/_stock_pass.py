@@ -16,6 +16,7 @@ keeps its stock rounded at random; w₁ to it obeys the same bound with L = 1.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -290,32 +291,45 @@ class Pass:
         if self.rational:
             atoms, probs = _push_rational(self, s, j)
             return ReturnLaw([x - start for x in atoms], probs)
-        mass = _push_float(self, s, j)
-        points = lad.ends
-        ends = float_array(points - start if lad.exact else points - float(start))
-        keep = mass > NEGLIGIBLE
-        total = mass[keep].sum()
-        reach = float(abs(ends).max()) + abs(float(start))
-        slack = 2 * lad.H * (4 + max(x.longest for x in lad.problem.stages)) * U
-        dropped = 2 * (abs(total - 1) + NEGLIGIBLE * len(mass))
-        error = float(lad.noise[s]) + tail + (slack + dropped) * reach + (lad.H + 2) * 16 * U * reach
-        return ReturnLaw(ends[keep], mass[keep] / total, error=error, kind="float")
+        return push_law(lad, s, j, lambda t, mass: self.acts[t], tail)
 
 
-def _push_float(done: Pass, s: int, j: int) -> FloatVec:
+Actions = Callable[[int, FloatVec], NDArray[np.uint16]]
+"""(t, mass (S, n_t)) ↦ (S, n_t) action positions, right at least where there is mass."""
+
+
+def push_law(lad: Ladder, s: int, j: int, actions: Actions, tail: float = 0.0) -> ReturnLaw:
+    """Law of x_H − x_0 from node j of state s, in doubles.
+
+    Its error counts rounding to nodes, `tail`, masses let go and floating point.
+
+    Complexity: nodes with mass times outcomes, per step.
+    """
+    mass = _pushed(lad, s, j, actions)
+    start = lad.positions(0)[j]
+    ends = float_array(lad.ends - start if lad.exact else lad.ends - float(start))
+    keep = mass > NEGLIGIBLE
+    total = mass[keep].sum()
+    reach = float(abs(ends).max()) + abs(float(start))
+    slack = 2 * lad.H * (4 + max(x.longest for x in lad.problem.stages)) * U
+    dropped = 2 * (abs(total - 1) + NEGLIGIBLE * len(mass))
+    error = float(lad.noise[s]) + tail + (slack + dropped) * reach + (lad.H + 2) * 16 * U * reach
+    return ReturnLaw(ends[keep], mass[keep] / total, error=error, kind="float")
+
+
+def _pushed(lad: Ladder, s: int, j: int, actions: Actions) -> FloatVec:
     """Mass at every point of `ends`."""
-    lad = done.ladder
     mass = np.zeros((lad.problem.S, lad.rungs[0].size))
     mass[s, j] = 1.0
     for t in range(lad.H - 1):
         stage, rung = lad.stage(t), lad.rungs[t]
         out = np.zeros((lad.problem.S, lad.rungs[t + 1].size))
         moves = rung.offset[stage.kind], rung.weight[stage.kind]
-        kernels.shift_push(*stage.arrays, *moves, done.acts[t], mass, out)
+        kernels.shift_push(*stage.arrays, *moves, actions(t, mass), mass, out)
         mass = out
     stage, rung = lad.stage(lad.H - 1), lad.rungs[-1]
     last = np.zeros((len(stage.rewards), rung.size))
-    kernels.last_push(*_without_next(stage), stage.kind, done.acts[-1], mass, last)
+    kernels.last_push(*_without_next(stage), stage.kind, actions(lad.H - 1, mass), mass, last)
     if not lad.exact:
         return last.reshape(-1)
     ends = np.zeros(rung.size + int(rung.offset.max()))

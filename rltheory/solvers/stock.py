@@ -185,7 +185,7 @@ class StockDP:
         if lattice or jumps:
             _check_size(nodes, work, held)
         if (work > WORK or held > BYTES) and not (lattice or jumps):
-            return "time", f"a lattice of spacing {step[0]} would need {nodes:.3g} nodes"
+            return "time", f"a lattice of spacing {float(step[0]):.3g} would need {nodes:.3g} nodes"
         return "lattice", f"all γᵗr are multiples of {step[0]}"
 
     def _choose_infinite(self, problem: Problem, inner: Objective, outer: bool) -> tuple[Representation, str]:

@@ -33,7 +33,7 @@ from ..errors import InvalidArgument, NotConverged
 from ..kernels import stock as kernels
 from ..results.law import ReturnLaw
 from ._stock_model import Errors, Problem, Progress, Reading, U, bounded
-from ._stock_pass import Ladder, Pass
+from ._stock_pass import Ladder, push_law
 from ._stock_rational import FarField
 
 CHUNK = 64
@@ -181,15 +181,16 @@ class GridValues:
         H = max(1, math.ceil(math.log(max(20 * half / delta, 1.0)) / -math.log(g)))
         middle, tail = g**H * (span[0] + span[1]) / 2, g**H * half * (1 + 16 * U)
         ladder = Ladder.build(self.problem, H, float(stock), 1, delta, exact=False, tail=middle)
-        acts = []
-        for t in range(H):
-            stocks = np.ascontiguousarray(ladder.positions(t) / g**t)
-            acts.append(np.stack([self.look(x, stocks)[0] for x in range(self.problem.S)]))
-        done = Pass(ladder, _NO_UTILITY, np.zeros((self.problem.S, 1)), tuple(acts), 0.0, False)
-        return done.push(s, 0, tail)
 
+        def actions(t: int, mass: FloatVec) -> NDArray[np.uint16]:
+            act = np.zeros(mass.shape, dtype=np.uint16)
+            stocks = ladder.positions(t) / g**t
+            for x in np.flatnonzero(mass.any(axis=1)):
+                held = np.flatnonzero(mass[x])
+                act[x, held] = self.look(int(x), stocks[held])[0]
+            return act
 
-_NO_UTILITY: Any = None
+        return push_law(ladder, s, 0, actions, tail)
 
 
 def grid_values(

@@ -11,6 +11,7 @@ import rltheory as rl
 from rltheory import StockDP, gallery, stock_augmented
 from rltheory import objectives as ob
 from rltheory.models.gallery import outcome_family as fm
+from rltheory.solvers import StockInduction
 from rltheory.solvers._stock_model import Problem
 from rltheory.solvers.stock_grid import grid_values
 from rltheory.solvers.stock_lattice import rational_grid
@@ -60,6 +61,24 @@ def test_a_halving_discount_in_three_steps() -> None:
 )
 def test_applications_on_fm_9(objective: Any, stock: int, value: F) -> None:
     assert StockDP(objective).run(over(3, 3, 2, 2, 9)).value(0, stock) == value
+
+
+@pytest.mark.parametrize("q", range(12))
+def test_the_lattice_is_backward_induction_over_reachable_stocks(q: int) -> None:
+    """Same values, same laws (ties to the lowest action in both), up to H = 4 and in a discount."""
+    for gamma, H in ((F(1), 4), (HALF, 3)):
+        m = stock_augmented(fm(3, 2, 2, q, gamma=gamma), H=H)
+        for o in (ob.shortfall(), ob.target(), ob.success(), ob.negative_square()):
+            lattice, tree = StockDP(o).run(m), StockInduction(o).run(m)
+            for s in range(3):
+                for c in (-1, 0, F(1, 3), 2):
+                    assert lattice.value(s, c) == tree.value(s, c)
+                    assert lattice.law(s, c) == tree.law(s, c)
+        tree_values = StockInduction(ob.shortfall()).run(m)
+        best = StockDP(rl.cvar(F(2, 5))).run(m)
+        for s in range(3):
+            b = -best.start(s)
+            assert best.value(s) == b + tree_values.value(s, -b) * F(5, 2)
 
 
 # ---- infinite horizon ------------------------------------------------------------------------------

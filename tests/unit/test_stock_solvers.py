@@ -187,6 +187,16 @@ def test_outer_starts_and_shifts() -> None:
     assert plain.starts(0, 2) == ((1, 2),)
 
 
+def test_a_quantile_that_rounding_cannot_decide_is_enclosed() -> None:
+    """A fair ±1: the median is −1, but P(G ≥ 1) = ½ up to rounding leaves 1 open."""
+    coin = [[[(0.5, 0, 1.0), (0.5, 0, -1.0)]]]
+    sol = StockDP(ob.quantile(0.5)).run(stock_augmented(OutcomeMDP.from_lists(coin, 1.0), H=1))
+    assert (sol.value(0), sol.enclosure(0).lower, sol.enclosure(0).upper) == (-1, -1, 1)
+    exact = [[[(HALF, 0, 1), (HALF, 0, -1)]]]
+    sol = StockDP(ob.quantile(HALF)).run(stock_augmented(OutcomeMDP.from_lists(exact, F(1)), H=1))
+    assert (sol.value(0), sol.error) == (-1, 0)
+
+
 def test_steps_may_differ_and_a_terminal_reward_is_paid() -> None:
     first = OutcomeMDP.from_lists([[[(HALF, 0, 1), (HALF, 0, -1)]]], F(1))
     second = OutcomeMDP.from_lists([[[(1, 0, 1)], [(1, 0, -1)], [(1, 0, 0)]]], F(1))
