@@ -138,9 +138,12 @@ class ReturnLaw:
         x = np.concatenate([rk + g * law.atoms for rk, law in zip(r, parts, strict=True)])
         p = np.concatenate([wk * law.probs for wk, law in zip(w, parts, strict=True)])
         error = g * sum((wk * law.error for wk, law in zip(w, laws_, strict=True)), 0 * g)
-        if not exact:
-            error = up(float(error) + 4 * UNIT * float(abs(x).max()))
-        return cls._trusted(*laws.merged(x, p), error)
+        atoms, masses = laws.merged(x, p)
+        if not exact:  # places are off by rounding, masses by that of products, of sums and of Σ w
+            off = (8 + len(x) - len(atoms)) * UNIT + abs(float(w.sum()) - 1)
+            shift = 4 * UNIT * float(abs(x).max())
+            error = up(float(error) + shift + off * float(atoms[-1] - atoms[0]))
+        return cls._trusted(atoms, masses, error)
 
     # ---- the law as numbers ------------------------------------------------------------------
     @property
