@@ -5,7 +5,7 @@ Fields go straight from the noise mean m to a target with slope −c/(1−t); β
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property, partial
 from typing import Any
@@ -197,11 +197,12 @@ td_propagation: Claim[Propagated] = Claim(
     source=PAPER.at("derived: readout error ε a sweep gives ε/(1−γ)"),
     let=propagated(),
     assume=[
+        Assumption("δ ≥ 0", lambda x: x.delta >= 0, fails_without=replace(LOOP, delta=F(-1, 4))),
         Assumption(
             "|u| ≤ 1",
             lambda x: bool((abs(x.u) <= 1).all()),
-            fails_without=Propagated(LOOP.M, LOOP.pi, exact(2), LOOP.delta, LOOP.c, LOOP.K),
-        )
+            fails_without=replace(LOOP, u=exact(2)),
+        ),
     ],
     then=Leq(
         lhs=lambda x: [sup_norm(x.V_hat - x.V), sup_norm(x.again - x.V_hat)],

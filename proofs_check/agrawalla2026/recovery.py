@@ -149,7 +149,7 @@ recovery_product_rate: Claim[Power] = Claim(
     statement="(K+1)^{−c}/Γ(1−c) < β_K(c) < K^{−c}/Γ(1−c), 0 < c < 1, K ≥ 1",
     source=PAPER.at("rate O(K^{−c}) recalled from a summary; constants derived from Gautschi's inequality"),
     let=ck.dyadics(1 / 64, 63 / 64).map(Power),
-    assume=[],
+    assume=[Assumption("0 < c < 1", lambda x: 0 < x.c < 1, fails_without=NotShown("β is for 0 ≤ c ≤ 1"))],
     then=Leq(
         lhs=precise(lambda x: [*(x.power(K + 1) for K in LONG), *(x.beta(K) for K in LONG)]),
         rhs=precise(lambda x: [*(x.beta(K) for K in LONG), *(x.power(K) for K in LONG)]),
@@ -237,6 +237,8 @@ def waves(draw: st.DrawFn) -> Wavy:
 
 STEEP = Wavy(2, F(7, 8), F(2), F(1, 64), F(1), F(-1, 8), F(1, 8))
 
+FLAT = Wavy(4, HALF, F(-1, 4), F(1, 64), F(1), F(-1, 8), F(1, 8))
+
 recovery_nonlinear: Claim[Wavy] = Claim(
     statement="−C/(1−t) ≤ ∂v/∂z ≤ −c/(1−t), C ≤ 2 − c: |ψ_K(z) − ψ_K(z')| ≤ β_K(c)|z − z'|",
     source=PAPER.at("the one-sided condition recalled; two-sided statement derived"),
@@ -244,6 +246,9 @@ recovery_nonlinear: Claim[Wavy] = Claim(
     assume=[
         Assumption("C ≤ 2 − c", lambda x: x.top <= 2 - x.c, fails_without=STEEP),
         Assumption("c < 1", lambda x: x.c < 1, fails_without=NotShown("for c = 1 both sides are 0")),
+        Assumption("c ≥ 0", lambda x: x.c >= 0, fails_without=NotShown("β is for 0 ≤ c ≤ 1")),
+        Assumption("slope at most −c/(1−t): a ≥ 0", lambda x: x.a >= 0, fails_without=FLAT),
+        Assumption("ω > 0", lambda x: x.omega > 0, fails_without=NotShown("sin ωζ/ω is even in ω")),
     ],
     then=Leq(
         lhs=precise(lambda x: [x.apart]),

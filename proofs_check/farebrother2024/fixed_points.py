@@ -225,13 +225,15 @@ def family_two(rho: Fraction) -> Two:
     return Two(x.M, hl(rho), "low", zero, zero + 1)
 
 
-NEAR_END = replace(at_an_edge(F(1)), Q1=rl.exact_array([F(80)]), Q2=rl.exact_array([F(81)]))
+FALLING = replace(at_an_edge(F(1)), Q1=rl.exact_array([F(1)]), Q2=rl.exact_array([F(0)]))
 
 td_fixed_points_order: Claim[Two] = Claim(
     statement="F preserves order: Q1 ≤ Q2 ⇒ FQ1 ≤ FQ2",
     source=PAPER.at("derived: a truncated normal grows with its mean; readouts of bins are increasing"),
     let=two_values(),
-    assume=[],
+    assume=[
+        Assumption("Q1 ≤ Q2", lambda x: bool((x.Q1 <= x.Q2).all()), fails_without=FALLING),
+    ],
     then=Leq(lhs=precise(lambda x: x.F(x.Q1)), rhs=precise(lambda x: x.F(x.Q2))),
     tight=Tight(at_an_edge(F(10)), within=0.01),
     mutants=[

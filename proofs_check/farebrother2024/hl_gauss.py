@@ -49,6 +49,11 @@ PADDED = Assumption[Target](
 )
 
 
+IN_RANGE = Assumption[Target](
+    "y is in range", lambda x: x.padding >= 0, fails_without=NotShown("the encoding refuses it")
+)
+
+
 def narrower(x: Target) -> Any:
     """σ√2: turns e^{−2π²k²ρ²} into e^{−4π²k²ρ²}."""
     return real(x.sigma) * (arb(2).sqrt() if isinstance(x.y, Fraction) else 2**0.5)
@@ -146,7 +151,7 @@ hl_edge_bias: Claim[Target] = Claim(
     statement="|mean − y| ≤ [B + σ(φ(α)+φ(β)) + (ς/2)(o_L+o_R)]/(1−o_L−o_R) for every y in range",
     source=PAPER.at("derived: rounding is unbiased up to B on the whole line; the rest is left out"),
     let=anywhere(),
-    assume=[],
+    assume=[IN_RANGE],
     then=Leq(lhs=precise(lambda x: abs(x.bias)), rhs=precise(lambda x: x.bound)),
     tight=Tight([RECOMMENDED, wide(Fraction(1, 2), QUARTER)], within=0.01),
     named={"upper end": AT_THE_END, "5σ": FIVE},
@@ -212,6 +217,7 @@ hl_edge_bias_shift: Claim[Target] = Claim(
     source=PAPER.at("derived: the bias at the ends is that of a truncated normal"),
     let=anywhere((5 / 16, 1 / 2, 3 / 4, 1.0, 2.0)),
     assume=[
+        IN_RANGE,
         Assumption("ρ ≥ 3/10", lambda x: x.code.rho >= THREE, fails_without=end(Fraction(1, 8))),
     ],
     then=Leq(
@@ -282,7 +288,10 @@ hl_variance_entropy: Claim[Target] = Claim(
     statement="ρ = 3/4: the entropy of the encoding, the least cross-entropy, is ½ln(2πe(ρ²+1/12)) ± 4·10⁻⁵",
     source=PAPER.at("derived; so the loss never reaches 0"),
     let=interior((0.75,)),
-    assume=[PADDED],
+    assume=[
+        PADDED,
+        Assumption("ρ = 3/4", lambda x: x.code.rho == RHO, fails_without=wide(Fraction(1, 2), Fraction(0))),
+    ],
     then=Leq(
         lhs=precise(lambda x: abs(entropy(x) - gaussian_entropy(x))),
         rhs=lambda x: Fraction(4, 10**5),

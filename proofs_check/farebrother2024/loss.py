@@ -15,7 +15,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 import rltheory as rl
-from rltheory.checks import CERTIFIED, Assumption, Claim, Leq, Mutant, Tight, run_module
+from rltheory.checks import CERTIFIED, Assumption, Claim, Leq, Mutant, NotShown, Tight, run_module
 from rltheory.checks import strategies as ck
 from rltheory.kernels import ball
 
@@ -109,17 +109,27 @@ def exact(*values: Any) -> Any:
     return rl.exact_array(list(values))
 
 
-EVEN = Step(
-    exact(-1, 1), exact(HALF, HALF), exact(0, 0), exact(Fraction(1, 64), Fraction(-1, 64)), Fraction(0)
-)
+SMALL = Fraction(1, 64)
+EVEN = Step(exact(-1, 1), exact(HALF, HALF), exact(0, 0), exact(SMALL, -SMALL), Fraction(0))
 APART = Step(exact(-1, 1), exact(1, 0), exact(-20, 20), exact(1, 0), Fraction(0))
+
+LAW = Assumption[Step](
+    "p is a law",
+    lambda x: bool((x.p >= 0).all()) and abs(x.p.sum() - 1) <= (0 if x.p.dtype == object else 1e-12),
+    fails_without=Step(EVEN.z, exact(-5, 3), exact(0, 1), exact(-1, 1), Fraction(0)),
+)
+SORTED = Assumption[Step](
+    "z is increasing",
+    lambda x: bool((x.z[1:] > x.z[:-1]).all()),
+    fails_without=Step(exact(0, 9, 1), exact(1, 0, 0), exact(0, 0, -9), exact(SMALL, -SMALL, 0), Fraction(0)),
+)
 
 ce_gradient: Claim[Step] = Claim(
     statement="CE is convex in the logits with gradient p̂ − p and curvature at most ½: "
     "0 ≤ CE(l+v) − CE(l) − ⟨p̂−p, v⟩ ≤ ¼‖v‖²",
     source=PAPER.at("cross-entropy loss; known for HL, Imani and White 2018"),
     let=steps(),
-    assume=[],
+    assume=[LAW],
     then=Leq(
         lhs=precise(lambda x: [-x.rest, x.rest]),
         rhs=precise(lambda x: [0, norm2(x.v) / 4]),
@@ -137,7 +147,7 @@ ce_gradient_norm: Claim[Step] = Claim(
     statement="‖∂CE/∂l‖₁ ≤ 2 and ‖∂CE/∂l‖₂² ≤ 2, whatever the target",
     source=PAPER.at("cross-entropy loss; known for HL, Imani and White 2018"),
     let=steps(),
-    assume=[],
+    assume=[LAW],
     then=Leq(lhs=precise(lambda x: [sum(abs(x.gradient)), norm2(x.gradient)]), rhs=lambda x: [2, 2]),
     tight=Tight(APART, within=1e-8),
     mutants=[
@@ -217,12 +227,20 @@ def near_the_minimum(share: Any) -> Descent:
     )
 
 
+def laws(x: Descent) -> bool:
+    """Every row of P is a law."""
+    tol = 0 if x.P.dtype == object else 1e-12
+    return bool((x.P >= 0).all() and (abs(x.P.sum(axis=1) - 1) <= tol).all())
+
+
 ce_gradient_descent: Claim[Descent] = Claim(
     statement="features ‖x‖ ≤ B: every gradient has ‖·‖ ≤ √2 B, and gradient descent on the mean loss with a "
     "step up to 4/B² never raises it",
     source=PAPER.at("derived: the loss is B²/2-smooth in the weights"),
     let=descents(),
     assume=[
+        Assumption("targets are laws", laws, fails_without=NotShown("then the loss is no cross-entropy")),
+        Assumption("step ≥ 0", lambda x: x.share >= 0, fails_without=near_the_minimum(Fraction(-1, 4))),
         Assumption("step ≤ 4/B²", lambda x: x.share <= 1, fails_without=near_the_minimum(Fraction(5, 4))),
     ],
     then=Leq(
@@ -246,7 +264,7 @@ readout_lipschitz: Claim[Step] = Claim(
     statement="|Q(l+v) − Q(l)| ≤ R/(2√2)·‖v‖₂",
     source=PAPER.at("derived: a_i = p̂_i(z_i − Q) sums to 0 and Σ|a_i| ≤ R/2"),
     let=steps(),
-    assume=[],
+    assume=[SORTED],
     then=Leq(
         lhs=precise(lambda x: square(x.Q(x.l + x.v) - x.Q(x.l))),
         rhs=precise(lambda x: square(real(x.R)) / 8 * norm2(x.v)),

@@ -16,7 +16,7 @@ from flint import arb
 from hypothesis import strategies as st
 
 import rltheory as rl
-from rltheory.checks import CERTIFIED, Claim, Eq, Leq, Mutant, Tight, run_module
+from rltheory.checks import CERTIFIED, Assumption, Claim, Eq, Leq, Mutant, NotShown, Tight, run_module
 from rltheory.checks import strategies as ck
 from rltheory.operators import HLGauss, OneHot, TwoHot, readout
 from rltheory.operators.encoding_bias import hl_gauss_bias_bound
@@ -222,11 +222,19 @@ def three(draw: st.DrawFn) -> Three:
 CENTRAL = Three(code(81), Fraction(1, 4), Fraction(3, 4) + Fraction(1, 1000), Fraction(1))
 FAR = Three(code(8), Fraction(-4), Fraction(-4) + Fraction(16, 7), Fraction(0))
 
+
+def ordered(wrong: Three) -> Assumption[Three]:
+    """y ≤ y' ≤ y''."""
+    return Assumption("y ≤ y' ≤ y''", lambda x: x.y1 <= x.y2 <= x.y3, fails_without=wrong)
+
+
+SWAPPED = Three(code(8), Fraction(1), Fraction(0), Fraction(2))
+
 ordinal: Claim[Three] = Claim(
     statement="TV(hl(y), hl(y')) ≤ 2Φ(|y−y'|/(2σ)) − 1, in the interior and at the ends",
     source=PAPER.at("derived: data processing; a truncated normal is less dispersed than the normal"),
     let=three(),
-    assume=[],
+    assume=[ordered(SWAPPED)],
     then=Leq(lhs=precise(lambda x: x.tv(x.code, x.y1, x.y2)), rhs=precise(lambda x: x.cap)),
     tight=Tight(CENTRAL, within=1e-4),
     mutants=[
@@ -241,7 +249,7 @@ ordinal_increasing: Claim[Three] = Claim(
     statement="y ≤ y' ≤ y'': TV(hl(y), hl(y')) ≤ TV(hl(y), hl(y''))",
     source=PAPER.at("derived: monotone likelihood ratios"),
     let=three(),
-    assume=[],
+    assume=[ordered(Three(code(8), Fraction(0), Fraction(1), Fraction(1, 2)))],
     then=Leq(
         lhs=precise(lambda x: x.tv(x.code, x.y1, x.y2)),
         rhs=precise(lambda x: x.tv(x.code, x.y1, x.y3)),
@@ -261,7 +269,7 @@ ordinal_two_hot: Claim[Three] = Claim(
     statement="two-hot: TV ≤ |y−y'|/ς, and TV = 1 from |y−y'| = 2ς on",
     source=PAPER.at("derived"),
     let=three(),
-    assume=[],
+    assume=[ordered(SWAPPED)],
     then=Leq(
         lhs=lambda x: [x.tv(x.two_hot, x.y1, x.y2), int(x.apart >= 2 * x.two_hot.spacing)],
         rhs=lambda x: [x.apart / x.two_hot.spacing, x.tv(x.two_hot, x.y1, x.y2)],
@@ -335,7 +343,7 @@ affine: Claim[Affine] = Claim(
     statement="y ↦ ay + b with bins and σ scaled alike leaves p, and the logits of CE descent, as they are",
     source=PAPER.at("derived"),
     let=affine_maps(),
-    assume=[],
+    assume=[Assumption("a > 0", lambda x: x.a > 0, fails_without=NotShown("the range would be reversed"))],
     then=Eq(
         lhs=precise(lambda x: both(x, x.scaled(x.code), x.scaled(x.two_hot), x.image)),
         rhs=precise(

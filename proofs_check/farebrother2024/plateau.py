@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from rltheory.checks import CERTIFIED, Claim, Leq, Mutant, Tight, run_module
+from rltheory.checks import CERTIFIED, Assumption, Claim, Leq, Mutant, Tight, run_module
 from rltheory.checks import strategies as ck
 
 from .lets import PAPER, grids, log, precise, real, square
-from .loss import EVEN, HALF, Step, cross_entropy, exact, norm2, product, softmax, steps
+from .loss import EVEN, HALF, LAW, Step, cross_entropy, exact, norm2, product, softmax, steps
 
 
 @dataclass(frozen=True)
 class Wrong:
-    """Let z = (−1, 0, 1), y = 1 and l = (a, 0, 0), a ≥ 0: wrong, and the surer the larger a."""
+    """Let z = (−1, 0, 1), y = 1 and l = (a, 0, 0): wrong, and the surer the larger a."""
 
     a: Any
 
@@ -57,8 +57,7 @@ def e_minus(a: Any, k: int = 2) -> Any:
 
 
 plateau: Claim[Wrong] = Claim(
-    statement="z = (−1,0,1), y = 1, l = (a,0,0), a ≥ 0: ‖∂½(Q−y)²‖ ≤ 2√14·e^{−a} vanishes, "
-    "‖∂CE‖² ≥ 2 − 6e^{−a}",
+    statement="z = (−1,0,1), y = 1, l = (a,0,0): ‖∂½(Q−y)²‖ ≤ 2√14·e^{−a} vanishes, ‖∂CE‖² ≥ 2 − 6e^{−a}",
     source=PAPER.at("derived; squared loss through a softmax against cross-entropy"),
     let=ck.dyadics(0, 32, denominator=16).map(Wrong),
     assume=[],
@@ -96,7 +95,7 @@ plateau_convex: Claim[Step] = Claim(
     statement="CE is convex along every step: CE(l + v/2) ≤ (CE(l) + CE(l+v))/2",
     source=PAPER.at("derived; squared loss through a softmax is not convex"),
     let=steps(),
-    assume=[],
+    assume=[LAW],
     then=Leq(
         lhs=precise(lambda x: middle(lambda l: cross_entropy(x.p, l), x)[0]),
         rhs=precise(lambda x: middle(lambda l: cross_entropy(x.p, l), x)[1]),
@@ -157,11 +156,21 @@ def two_point(eps: Fraction) -> TwoLaws:
     return TwoLaws(exact(0, 1), exact(HALF + eps, HALF - eps), exact(HALF, HALF))
 
 
+CROSSED = TwoLaws(
+    exact(0, 9, 1), exact(HALF, HALF, 0), exact(Fraction(3, 8), Fraction(9, 16), Fraction(1, 16))
+)
+
 ce_controls_mse: Claim[TwoLaws] = Claim(
     statement="(Q − Σp_i z_i)² ≤ (R²/2) KL(p‖p̂)",
     source=PAPER.at("derived from Pinsker's inequality"),
     let=two_laws(),
-    assume=[],
+    assume=[
+        Assumption(
+            "z is increasing",
+            lambda x: bool((x.z[1:] > x.z[:-1]).all()),
+            fails_without=CROSSED,
+        ),
+    ],
     then=Leq(lhs=lambda x: x.error, rhs=precise(lambda x: real(x.R2) / 2 * x.divergence)),
     tight=Tight(two_point(Fraction(1, 1000)), within=1e-6),
     mutants=[Mutant("R²/4", rhs=precise(lambda x: real(x.R2) / 4 * x.divergence))],

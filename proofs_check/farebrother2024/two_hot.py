@@ -79,11 +79,19 @@ HALF = Fraction(1, 2)
 MIDDLE = Split(exact(-1, 0, 1), HALF)
 ABOVE = Split(exact(-1, 0, 1), Fraction(2))
 
+UNEVEN = Split(exact(-1, 0, 3), Fraction(1))
+IN_RANGE = Assumption[Split]("y is in range", lambda x: x.inside, fails_without=ABOVE)
+EVENLY = Assumption[Split](
+    "the atoms are equally spaced",
+    lambda x: bool((x.z[1:] - x.z[:-1] == x.width).all()) and x.width > 0,
+    fails_without=UNEVEN,
+)
+
 two_hot_mean: Claim[Split] = Claim(
     statement="y ∈ [z_1, z_m]: the mean of two_hot(y) is y, its variance (y − z_i)(z_{i+1} − y)",
     source=PAPER.at("two-hot encoding; recalled"),
     let=splits(),
-    assume=[Assumption("y is in range", lambda x: x.inside, fails_without=ABOVE)],
+    assume=[EVENLY, IN_RANGE],
     then=Eq(lhs=lambda x: [x.mean, x.variance], rhs=lambda x: [x.y, x.gaps[0] * x.gaps[1]]),
     tight=Tight([MIDDLE, Split(exact(-1, 0, 1), Fraction(1))], within=0),
     mutants=[
@@ -98,7 +106,7 @@ two_hot_mean_variance: Claim[Split] = Claim(
     statement="y ∈ [z_1, z_m]: the variance of two_hot(y) is at most ς²/4",
     source=PAPER.at("two-hot encoding; derived"),
     let=splits(),
-    assume=[Assumption("y is in range", lambda x: x.inside, fails_without=ABOVE)],
+    assume=[EVENLY, IN_RANGE],
     then=Leq(lhs=lambda x: x.variance, rhs=lambda x: x.width**2 / 4),
     tight=Tight(MIDDLE, within=0),
     mutants=[Mutant("at most ς²/8", rhs=lambda x: x.width**2 / 8)],
