@@ -78,7 +78,7 @@ class StockDP:
         no outer search, jumps on a grid, incommensurable rewards on a lattice, γ = 1 without horizon,
         vector rewards, a window that does not cover.
 
-    Complexity: about 0.3 ns per state, stock node and outcome on lattices, 1 ns on grids; see
+    Complexity: about 0.2–0.7 ns per state, stock node and outcome on lattices, 1–1.5 ns on grids; see
     `rltheory bench stock`.
 
     Source: Ávila Pires et al. 2025; Bäuerle and Ott 2011; distributional-dp, Representations 2, 3, 4, 7.
