@@ -29,7 +29,7 @@ from ._jit import njit
 U = np.uint64
 LANES = 8
 """Atoms moved at once."""
-AHEAD = np.uint64(2)
+AHEAD = np.uint64(4)
 """Outcomes between asking for a law's cache lines and using them."""
 STEEP = 0.3
 """1 − γ beyond which atoms are moved one by one."""
@@ -317,6 +317,10 @@ def mix(rows: Any, ptr: Any, prob: Any, next_state: Any, laws: Any, out: Any) ->
             dst[to + U(j)] = 0.0
         for k in range(ptr[rows[i]], ptr[rows[i] + one]):
             p, row = prob[U(k)], U(next_state[U(k)]) * um
+            if U(k) + AHEAD < U(prob.size):
+                soon = U(next_state[U(k) + AHEAD]) * um
+                for j in range(0, m, 8):
+                    _touch(src, soon + U(j))
             for j in range(m):
                 dst[to + U(j)] += p * src[row + U(j)]
 

@@ -32,6 +32,8 @@ from .outcome_chain import Chain, all_pairs, outcome_model, policy_chain
 Laws = NDArray[Any]
 """(S, m): masses on a grid, or sorted atoms of equal mass."""
 
+BLOCK = 128
+"""Laws mixed at a time before they are projected: few enough to stay in cache."""
 UNIFORM = 4 * 2.0**-52
 """Points of a grid within this many largest-point units of equal spacing count as equally spaced."""
 
@@ -111,9 +113,7 @@ class _Step:
         return self.chain.is_exact
 
     def choose(self, means: NDArray[Any]) -> NDArray[np.uint64]:
-        """Rows (lists) to use in each state."""
-        if self.pi is not None:
-            return self.rows
+        """Lists to use in each state, by the means of the laws of the next states."""
         c, arg = self.chain, np.empty(self.model.S, dtype=np.uint64)
         if not self.is_exact:
             q = np.empty(c.lists)
@@ -128,7 +128,7 @@ class _Step:
         return arg
 
     def checked(self, laws: Laws, m: int | None) -> Laws:
-        laws = exact_array(laws) if self.is_exact else np.ascontiguousarray(float_array(laws))
+        laws = exact_array(laws) if self.is_exact else np.ascontiguousarray(laws, dtype=np.float64)
         if laws.ndim != 2 or laws.shape[0] != self.model.S or (m is not None and laws.shape[1] != m):
             raise InvalidArgument(
                 f"laws: shape={laws.shape}, need ({self.model.S}, {m or 'm'}): a row a state"
@@ -147,27 +147,35 @@ class CategoricalStep(_Step):
     def __call__(self, laws: Laws, out: Laws | None = None) -> Backup:
         """One backup of (S, m) masses, into `out` if given (doubles only)."""
         laws = self.checked(laws, len(self.grid))
-        rows = self.choose(laws @ self.grid)
+        rows = self.rows if self.pi is not None else self.choose(laws @ self.grid)
         pairs = None if self.pi is not None else rows.astype(np.int64)
         if self.is_exact:
             return self._exact(laws, rows, pairs)
-        c = self.chain
         out = np.empty_like(laws) if out is None else out
         clipped = np.empty(len(rows))
+        c = self.chain
         lists = (c.ptr, c.prob, c.next_state, c.reward)
-        if self.one_reward:
-            mixed = np.empty_like(laws)
-            cat.mix(rows, *lists[:3], laws, mixed)
-            n = len(rows)
-            single = (np.arange(n + 1, dtype=np.uint64), np.ones(n), np.arange(n, dtype=np.uint32))
-            first = c.ptr[rows]
-            rows, lists, laws = single[0][:-1], (*single, c.reward[first]), mixed
+        if not self.one_reward:
+            self._project(rows, lists, laws, out, clipped)
+            return Backup(out, clipped, pairs)
+        reward = c.reward[c.ptr[rows]]
+        n = min(BLOCK, len(rows))
+        mixed, every, one = np.empty((n, len(self.grid))), np.arange(n + 1, dtype=np.uint64), np.ones(n)
+        for i in range(0, len(rows), n):
+            part = slice(i, min(i + n, len(rows)))
+            k = part.stop - i
+            cat.mix(rows[part], *lists[:3], laws, mixed[:k])
+            single = (every[: k + 1], one[:k], every[:k].astype(np.uint32), reward[part])
+            self._project(every[:k], single, mixed, out[part], clipped[part])
+        return Backup(out, clipped, pairs)
+
+    def _project(self, rows: Any, lists: Any, laws: Laws, out: Laws, clipped: NDArray[Any]) -> None:
+        gamma = float(self.chain.gamma)
         if self.uniform:
             lo, step = self.grid[0], (self.grid[-1] - self.grid[0]) / (len(self.grid) - 1)
-            cat.backup_uniform(rows, *lists, float(c.gamma), lo, step, laws, out, clipped)
+            cat.backup_uniform(rows, *lists, gamma, lo, step, laws, out, clipped)
         else:
-            cat.backup_grid(rows, *lists, float(c.gamma), self.grid, laws, out, clipped)
-        return Backup(out, clipped, pairs)
+            cat.backup_grid(rows, *lists, gamma, self.grid, laws, out, clipped)
 
     def _exact(self, laws: Laws, rows: NDArray[np.uint64], pairs: IntVec | None) -> Backup:
         c, z = self.chain, self.grid
@@ -188,7 +196,7 @@ class QuantileStep(_Step):
         """One backup of (S, m) atoms, into `out` if given (doubles only)."""
         laws = self.checked(laws, None)
         m = laws.shape[1]
-        rows = self.choose(laws.sum(axis=1) / m)
+        rows = self.rows if self.pi is not None else self.choose(laws.sum(axis=1) / m)
         pairs = None if self.pi is not None else rows.astype(np.int64)
         c = self.chain
         if not self.is_exact:
