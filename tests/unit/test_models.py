@@ -188,7 +188,17 @@ def test_random_mdp() -> None:
 
 # ---- gallery -----------------------------------------------------------------------------
 
-FLOAT_ONLY = {"jacks_car_rental", "layered_dag", "multi_scc", "random_garnet"}
+FLOAT_ONLY = {
+    "acrobot",
+    "cart_pole",
+    "double_integrator",
+    "inverted_pendulum",
+    "mountain_car",
+    "jacks_car_rental",
+    "layered_dag",
+    "multi_scc",
+    "random_garnet",
+}
 SAMPLED = {"random_mdp"}  # its float and exact models are different draws
 NEEDED = {
     "garnet": {"seed": 1, "n": 5, "m": 2, "b": 3},
