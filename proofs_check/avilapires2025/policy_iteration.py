@@ -15,7 +15,20 @@ from rltheory.models.outcomes import OutcomeMDP
 from rltheory.models.stock import StockMDP
 from rltheory.solvers.stock_iteration import StockIterates, StockPolicyIteration
 
-from .definitions import HALF, ONE, UTILITIES, ZERO, Exact, F, Law, dirac, expect, mix, push, w1
+from .definitions import (
+    HALF,
+    ONE,
+    UTILITIES,
+    ZERO,
+    Exact,
+    F,
+    Law,
+    dirac,
+    expect,
+    mix,
+    push,
+    w1,
+)
 from .optimality import OBJECTIVES, fm
 from .setting import PAPER, Model, Reader, decoded, layered, model
 
