@@ -42,7 +42,7 @@ class EncodedValue:
         (S,) readouts in doubles.
     lower, upper
         (S,) `Fraction`s: some fixed point Q* of F has lower ≤ Q* ≤ upper, for the numbers stored in the
-        model and the encoding.  Infinite if none was found.
+        model and the encoding.  Infinite if the test fails, as around a repelling fixed point.
     residual
         ‖FQ − Q‖ in doubles.
     iterations

@@ -205,6 +205,15 @@ def test_a_model_in_doubles_is_lifted_as_stored() -> None:
     assert np.abs(out.Q - exact.Q).max() < 1e-12
 
 
+def test_a_repelling_fixed_point_gets_no_bounds() -> None:
+    still = OutcomeMDP.from_lists([[[(F(1), 0, F(0))]]], gamma=F(1, 2))
+    code = HLGauss(-2, 2, 24, rho=F(1, 8))  # 0 is an edge: slope γ·3.2 there
+    out = CrossEntropyTD([0], code, start=0.0).run(still)
+    assert out.Q[0] == pytest.approx(0.0, abs=1e-12)
+    assert out.error == math.inf
+    assert CrossEntropyTD([0], code, start=0.01).run(still).error < 1e-12
+
+
 def test_one_hot_fixed_points_are_exact_and_can_differ() -> None:
     M, pi = chain(), [1, 1]
     low, high = (CrossEntropyTD(pi, OneHot(-12, 12, 13), start=s).run(M) for s in ("low", "high"))
