@@ -3,7 +3,7 @@
 Definitions.  Each task has axes (sides of a box), one action in an interval, dynamics x' = f(x, a) and a
 reward r(x, a).  Grids include both ends of every side.  x' is clamped to the box and replaced by the 2^d
 corners of its cell with the weights of multilinear interpolation: these are the transition probabilities,
-so the grid model is a finite MDP of its own, always in doubles.  States are numbered row-major, first axis slowest.
+so the grid model is a finite MDP of its own, always in doubles.  States are row-major, first axis slowest.
 
 Source: the tasks of Shah, Song, Xu and Yang (NeurIPS 2020), with the dynamics of planning code published
 earlier by that group; acrobot: Sutton and Barto's, with a smooth reward.
