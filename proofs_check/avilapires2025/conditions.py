@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from rltheory.checks import CERTIFIED, Claim, Eq, Every, Leq, Mutant, Tight, run_module
+from rltheory.checks import CERTIFIED, Assumption, Claim, Eq, Every, Leq, Mutant, NotShown, Tight, run_module
 from rltheory.kernels import ball
 from rltheory.operators import objectives
 from rltheory.operators.objective import Objective
@@ -257,6 +257,11 @@ def lotteries(read: Reader) -> Outcomes:
     return Outcomes(h, *weights)
 
 
+UNEQUAL = Assumption[Outcomes](
+    "outcomes are not all worth the same",
+    lambda x: min(x.h) < max(x.h),
+    fails_without=NotShown("then all lotteries tie and f is 0/0"),
+)
 SLACK = F(1, 2**30)
 THREE = Outcomes((ZERO, ONE, F(2)), (HALF, ZERO, HALF), (ZERO, ONE, ZERO))
 
@@ -264,7 +269,7 @@ eu_only: Claim[Outcomes] = Claim(
     statement="K = g∘U_h: the f read off K on mixtures of best and worst orders all lotteries as K does",
     source=PAPER.at("indifference to mixtures; after von Neumann and Morgenstern, Herstein and Milnor"),
     let=decoded(lotteries),
-    assume=[],
+    assume=[UNEQUAL],
     then=Leq(lambda x: x.sides(identity_cubic)[0], lambda x: x.sides(identity_cubic)[1] + SLACK),
     tight=Tight(THREE, within=1e-8),
     mutants=[
@@ -297,7 +302,7 @@ eu_only_values: Claim[Outcomes] = Claim(
     statement="K = g∘U_h: the f read off K is (h − h_worst)/(h_best − h_worst)",
     source=PAPER.at("indifference to mixtures; uniqueness of the utility up to affine maps"),
     let=decoded(lotteries),
-    assume=[],
+    assume=[UNEQUAL],
     then=Eq(
         lambda x: x.utility(identity_cubic),
         lambda x: [(v - min(x.h)) / (max(x.h) - min(x.h)) for v in x.h],

@@ -6,7 +6,7 @@ law_a the law of R + γη̂_{t+1}(S', (c+R)/γ).  V̂ = E f(c + η̂_0), V* the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 
@@ -257,7 +257,10 @@ cat_control_convex: Claim[Control] = Claim(
     statement="convex f: V̂ ≥ V*",
     source=PAPER.at("control with categorical laws; derived"),
     let=decoded(convex, 80),
-    assume=[inside(9)],
+    assume=[
+        inside(9),
+        Assumption("f is convex", lambda x: x.f in UPPER, fails_without=HALF_CELL),
+    ],
     then=Leq(lhs=lambda x: [x.best, x.best], rhs=lambda x: list(x.values)),
     tight=Tight(Control(chain((ONE,), gamma=ONE), 1, ZERO, "|x|", ONE, GRID), within=0),
     named={"half a cell": Control(chain((HALF,), gamma=ONE), 1, -HALF, "|x|", ONE, GRID)},
@@ -270,7 +273,10 @@ cat_control_concave: Claim[Control] = Claim(
     statement="concave f: V̂ ≤ V*",
     source=PAPER.at("control with categorical laws; derived"),
     let=decoded(concave, 80),
-    assume=[inside(-9)],
+    assume=[
+        inside(-9),
+        Assumption("f is concave", lambda x: x.f in LOWER, fails_without=replace(HALF_CELL, f="|x|")),
+    ],
     then=Leq(lhs=lambda x: list(x.values), rhs=lambda x: [x.best, x.best]),
     tight=Tight(Control(chain((ONE,), gamma=ONE), 1, ZERO, "x", ONE, GRID), within=0),
     mutants=[Mutant("V̂ ≥ V*", then=Leq(lambda x: x.best, lambda x: x.values[0]))],

@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import accumulate
 
 import rltheory as rl
-from rltheory.checks import CERTIFIED, Assumption, Claim, Eq, Leq, Mutant, Tight, run_module
+from rltheory.checks import CERTIFIED, Assumption, Claim, Eq, Leq, Mutant, NotShown, Tight, run_module
 
 from .definitions import (
     HALF,
@@ -126,16 +126,23 @@ COVERS = "z_1 ≤ r/(1−γ) ≤ z_m for every reward r"
 CLIPS = one_reward(F(1, 4), F(9))
 
 
-def covers() -> Assumption[Evaluation]:
-    """The grid holds every return."""
-    return Assumption(COVERS, lambda x: x.covers, fails_without=CLIPS)
+def covers() -> list[Assumption[Evaluation]]:
+    """The grid holds every return, and 0."""
+    return [
+        Assumption(COVERS, lambda x: x.covers, fails_without=CLIPS),
+        Assumption(
+            "0 is a point of the grid",
+            lambda x: (x.low / x.delta).denominator == 1,
+            fails_without=NotShown("the end's own law is then spread over a cell; the bounds still hold"),
+        ),
+    ]
 
 
 cat_fixed_point: Claim[Evaluation] = Claim(
     statement="ℓ̄₂²(η̂,η) ≤ ℓ̄₂²(Πη,η)/(1−γ) ≤ Δ/(4(1−γ)) and w̄₁(η̂,η) ≤ Δ/(2(1−γ))",
     source=PAPER.at("categorical evaluation; recalled, Rowland et al. 2018, constants derived"),
     let=decoded(evaluation),
-    assume=[covers()],
+    assume=covers(),
     then=Leq(
         lhs=lambda x: [
             x.sup(cramer, x.hat, x.eta),
@@ -171,7 +178,7 @@ cat_fixed_point_mean: Claim[Evaluation] = Claim(
     statement="E η̂ = E η: the grid costs nothing in the mean",
     source=PAPER.at("categorical evaluation; recalled"),
     let=decoded(evaluation),
-    assume=[covers()],
+    assume=covers(),
     then=Eq(lhs=lambda x: [mean(k) for k in x.hat], rhs=lambda x: [mean(k) for k in x.eta]),
     tight=Tight(one_reward(HALF), within=0),
     mutants=[
@@ -191,7 +198,7 @@ cat_fixed_point_order: Claim[Evaluation] = Claim(
     statement="η̂ ≥ η in convex order: E_η̂ (x−k)₊ ≥ E_η (x−k)₊ for all k, so CVaR_τ(η̂) ≤ CVaR_τ(η)",
     source=PAPER.at("categorical evaluation; derived"),
     let=decoded(evaluation),
-    assume=[covers()],
+    assume=covers(),
     then=Leq(
         lhs=lambda x: [*x.stop_loss(x.eta), *x.tails(x.hat)],
         rhs=lambda x: [*x.stop_loss(x.hat), *x.tails(x.eta)],
@@ -209,7 +216,7 @@ cat_fixed_point_quadrature: Claim[Evaluation] = Claim(
     statement="w̄₂(η̂,η) ≤ Δ/(2√(1−γ²)): rounding errors add in quadrature (squares compared)",
     source=PAPER.at("categorical evaluation; derived"),
     let=decoded(evaluation),
-    assume=[covers()],
+    assume=covers(),
     then=Leq(
         lhs=lambda x: [x.sup(w2_squared, x.hat, x.eta), x.sup(w1, x.hat, x.eta) ** 2],
         rhs=lambda x: x.delta**2 / (4 * (1 - x.M.gamma**2)),

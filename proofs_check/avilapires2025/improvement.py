@@ -11,7 +11,19 @@ from functools import cached_property
 from typing import Any
 
 import rltheory as rl
-from rltheory.checks import CERTIFIED, PROVED, Claim, Eq, Every, Leq, Mutant, Tight, run_module
+from rltheory.checks import (
+    CERTIFIED,
+    PROVED,
+    Assumption,
+    Claim,
+    Eq,
+    Every,
+    Leq,
+    Mutant,
+    NotShown,
+    Tight,
+    run_module,
+)
 from rltheory.operators import objectives
 from rltheory.operators.objective import Objective
 from rltheory.operators.witnesses import gamma_witness, mixture_witness
@@ -142,7 +154,13 @@ monotone_improvement: Claim[Improved] = Claim(
     statement="π' greedy for η^π: F η^{π'} ≥ F η^π",
     source=PAPER.at("greedy improvement, from monotonicity; recalled"),
     let=decoded(improved, 96),
-    assume=[],
+    assume=[
+        Assumption(
+            "f̃(γx) = a f̃(x) for some a > 0",
+            lambda x: x.f in NAMED,
+            fails_without=NotShown("shown one step at a time, at `monotone`"),
+        )
+    ],
     then=Leq(lhs=lambda x: x.pair[0], rhs=lambda x: x.pair[1]),
     tight=Tight(Improved(Model(((((ONE, 0, ONE),),),), HALF), 2, ONE, "x₊", (0,)), within=0),
     named={"FM": Improved(family(3, 2, 2, 3, 1), 3, ONE, "−|x|", (0, 1)), "CVaR": WORSE},

@@ -13,7 +13,7 @@ from typing import Any
 
 from flint import arb
 
-from rltheory.checks import CERTIFIED, Assumption, Claim, Eq, Leq, Mutant, Tight, run_module
+from rltheory.checks import CERTIFIED, Assumption, Claim, Eq, Leq, Mutant, NotShown, Tight, run_module
 from rltheory.kernels import ball
 from rltheory.operators import objectives
 
@@ -181,7 +181,13 @@ gamma_iff_converse: Claim[Six] = Claim(
     statement="D ≠ 0: moving p makes a lottery worse than y, its γ-multiple better than γy by |D|/2",
     source=PAPER.at("indifference to γ, the other direction; derived"),
     let=decoded(six),
-    assume=[],
+    assume=[
+        Assumption(
+            "f(y) lies strictly between f(x) and f(z)",
+            lambda x: 0 < x.p < 1,
+            fails_without=NotShown("then no lottery of x and z ties with y"),
+        )
+    ],
     then=Leq(lambda x: [abs(x.D) / 2, ZERO], lambda x: x.gaps()),
     tight=Tight(Six((ZERO, HALF, ONE), (ZERO, ZERO, ONE)), within=0),
     mutants=[

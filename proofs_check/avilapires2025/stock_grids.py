@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 
-from rltheory.checks import CERTIFIED, Assumption, Claim, Eq, Leq, Mutant, Tight, run_module
+from rltheory.checks import CERTIFIED, Assumption, Claim, Eq, Leq, Mutant, NotShown, Tight, run_module
 from rltheory.solvers._stock_model import Problem
 from rltheory.solvers._stock_rational import FarField, RationalStock
 from rltheory.solvers.stock_lattice import rational_grid, stationary_lattice
@@ -212,6 +212,16 @@ def drift() -> Stocks:
     return Stocks(Model(rows, HALF), ONE, -ONE, F(4), 8)
 
 
+COVERS = Assumption[Stocks](
+    "the window covers max|r|/(1−γ)",
+    lambda x: x.span <= x.reach,
+    fails_without=NotShown("outside it c + G may change sign; the library refuses such a window"),
+)
+WHOLE = Assumption[Stocks](
+    "1/γ is an integer",
+    lambda x: (1 / x.M.gamma).denominator == 1,
+    fails_without=NotShown("stocks leave every lattice, and the library refuses"),
+)
 LATE = Stocks(family(3, 2, 2, 1, HALF), ONE, ZERO, F(4), 6)
 FAR = Stocks(family(3, 2, 2, 3, HALF), ONE, -ONE, F(4), 16)
 
@@ -219,7 +229,7 @@ stock_grid_error: Claim[Stocks] = Claim(
     statement="|V̂ − V*| ≤ (Lδ/2)·γ/√(1−γ²) at nodes, Lδ/2 more between them (squares compared)",
     source=PAPER.at("interpolated stocks; derived"),
     let=decoded(stocks, 80),
-    assume=[],
+    assume=[COVERS],
     then=Leq(
         lhs=lambda x: [x.error**2, max(x.between - x.L * x.delta / 2, ZERO) ** 2],
         rhs=lambda x: x.bound(),
@@ -257,7 +267,7 @@ stock_grid_error_convex: Claim[Stocks] = Claim(
     statement="convex f: V̂ ≥ V*",
     source=PAPER.at("interpolated stocks; derived"),
     let=decoded(convex, 80),
-    assume=[Assumption("a₋ ≤ a₊", lambda x: x.down <= x.up, fails_without=two_steps(HALF))],
+    assume=[COVERS, Assumption("a₋ ≤ a₊", lambda x: x.down <= x.up, fails_without=two_steps(HALF))],
     then=Leq(lhs=lambda x: x.best, rhs=lambda x: x.hat),
     tight=Tight(replace(two_steps(HALF), down=ZERO, up=ONE), within=0),
     mutants=[Mutant("V̂ = V*", then=Leq(lambda x: x.hat, lambda x: x.best))],
@@ -289,7 +299,15 @@ integer_lattice: Claim[Stocks] = Claim(
     statement="1/γ ∈ N, r ∈ Z: the lattice, and the grid of spacing 1 or 1/2, have the exact V*",
     source=PAPER.at("Representation 3; derived"),
     let=decoded(whole, 80),
-    assume=[],
+    assume=[
+        COVERS,
+        WHOLE,
+        Assumption(
+            "rewards are integers",
+            lambda x: all(r.denominator == 1 for r in x.M.rewards),
+            fails_without=two_steps(HALF),
+        ),
+    ],
     then=Eq(lhs=lambda x: x.table(x.lattice) + x.hat, rhs=lambda x: x.best + x.best),
     tight=Tight(SMALL, within=0),
     mutants=[
@@ -304,7 +322,7 @@ integer_lattice_depth: Claim[Stocks] = Claim(
     statement="|V_n − V*| ≤ Lγ^n max|G| for the depth-n recursion from V_0 = f(c)",
     source=PAPER.at("Representation 3, independent check; derived"),
     let=decoded(cyclic, 80),
-    assume=[],
+    assume=[WHOLE],
     then=Leq(
         lhs=lambda x: [abs(x.finite(0, ZERO, n) - x.lattice.value(0, ZERO)) for n in (1, 3, 4)],
         rhs=lambda x: [x.L * x.M.gamma**n * x.span for n in (1, 3, 4)],

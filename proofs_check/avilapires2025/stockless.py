@@ -12,7 +12,19 @@ from typing import Any
 
 from flint import arb
 
-from rltheory.checks import CERTIFIED, PROVED, Assumption, Claim, Eq, Every, Leq, Mutant, Tight, run_module
+from rltheory.checks import (
+    CERTIFIED,
+    PROVED,
+    Assumption,
+    Claim,
+    Eq,
+    Every,
+    Leq,
+    Mutant,
+    NotShown,
+    Tight,
+    run_module,
+)
 from rltheory.kernels import ball
 from rltheory.models.stock import StockMDP
 from rltheory.operators import objectives
@@ -203,7 +215,13 @@ no_stock_converse: Claim[Delayed] = Claim(
     statement="f(r + γ·) no increasing affine image of f at three points: no stock loses |D|/2 somewhere",
     source=PAPER.at("the other direction; derived"),
     let=decoded(delayed),
-    assume=[],
+    assume=[
+        Assumption(
+            "f(1) lies strictly between f(0) and f(2)",
+            lambda x: 0 < x.six.p < 1,
+            fails_without=NotShown("then no lottery of 0 and 2 ties with 1"),
+        )
+    ],
     then=Leq(lhs=lambda x: abs(x.six.D) / 2, rhs=lambda x: x.loss),
     tight=Tight(Delayed((ZERO, HALF, ONE), (ZERO, ZERO, ONE), HALF), within=0),
     mutants=[Mutant("|D|", lhs=lambda x: abs(x.six.D))],

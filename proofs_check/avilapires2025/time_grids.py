@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
-from rltheory.checks import CERTIFIED, Claim, Eq, Leq, Mutant, Tight, run_module
+from rltheory.checks import CERTIFIED, Assumption, Claim, Eq, Leq, Mutant, Tight, run_module
 from rltheory.models.stock import StockMDP
 from rltheory.operators import objectives
 from rltheory.operators.objective import Objective
@@ -111,7 +111,13 @@ time_indexed_grid: Claim[Timed] = Claim(
     statement="|V̂_0 − V*_0| ≤ (L/2)√(Σ_{t=1}^{H−1} δ_t²) at nodes, Lδ_0/2 more between (squares compared)",
     source=PAPER.at("time-indexed stocks; derived"),
     let=decoded(timed, 80),
-    assume=[],
+    assume=[
+        Assumption(
+            "f is 1-Lipschitz",
+            lambda x: x.f in LIPSCHITZ,
+            fails_without=Timed(chain((F(1, 4),), (F(-3, 8),), gamma=ONE), 2, ZERO, "1{x≥0}", (HALF,)),
+        )
+    ],
     then=Leq(lhs=lambda x: [x.error**2, max(x.between - HALF, ZERO) ** 2], rhs=lambda x: x.bound()),
     tight=Tight(middle(), within=0),
     mutants=[
@@ -232,7 +238,13 @@ time_indexed_grid_tail: Claim[Tail] = Claim(
     statement="stopping at H costs ≤ Lγ^H (r_max − r_min)/(2(1−γ))",
     source=PAPER.at("time-indexed stocks; derived"),
     let=decoded(tail, 80),
-    assume=[],
+    assume=[
+        Assumption(
+            "f is 1-Lipschitz",
+            lambda x: x.f in (*LIPSCHITZ, "x"),
+            fails_without=Tail(chain((1,), (-1,), gamma=HALF), 1, F(5), "−x²", ()),
+        )
+    ],
     then=Leq(lhs=lambda x: abs(x.cut - x.true), rhs=lambda x: x.bound()),
     tight=Tight(Tail(EXTREMES, 3, ZERO, "x", ()), within=0),
     mutants=[
@@ -276,7 +288,7 @@ def lattice(read: Reader) -> Lattice:
 
 
 integer_lattice_finite: Claim[Lattice] = Claim(
-    statement="H ≤ 4, r ∈ Z: the lattice has the exact optimum and a law that attains it, for any f",
+    statement="H ≤ 4, rational rewards: the lattice has the optimum and a law that attains it, for any f",
     source=PAPER.at("Representation 2; derived"),
     let=decoded(lattice, 80),
     assume=[],
