@@ -29,7 +29,9 @@ U = 2.0**-53
 SIMPLE = 10_000_000
 """Largest denominator of a rational that a double may stand for."""
 SNAP = 1e-9
-"""Rewards in doubles within this of a multiple of the spacing are taken to be that multiple."""
+"""Rewards in doubles within this (of the largest) of a multiple of a given spacing are that multiple."""
+ROUNDED = 8 * U
+"""Doubles within this, relative to the largest, of a simple fraction stand for it."""
 
 
 # ---- problem -----------------------------------------------------------------------------------
@@ -41,9 +43,12 @@ class Stage:
     ----------
     model
         The `OutcomeMDP` of the step.
+    grid
+        Spacing that its rewards are moved onto, if they are doubles and it was given.
     """
 
     model: OutcomeMDP
+    grid: Fraction | None = None
 
     @cached_property
     def rewards(self) -> list[Any]:
@@ -52,9 +57,15 @@ class Stage:
 
     @cached_property
     def snapped(self) -> list[Fraction]:
-        """The distinct rewards as rationals; doubles become simple ones within 1e−9 of the largest."""
+        """The distinct rewards as rationals: multiples of `grid` if there is one, else what they stand for."""
         scale = max(abs(float(r)) for r in self.rewards)
-        return [snapped(r, scale) for r in self.rewards]
+        if self.grid is None or self.model.is_exact:
+            return [snapped(r, scale) for r in self.rewards]
+        near = [round(to_fraction(r) / self.grid) * self.grid for r in self.rewards]
+        close = [
+            abs(float(to_fraction(r) - q)) <= SNAP * scale for r, q in zip(self.rewards, near, strict=True)
+        ]
+        return [q if on else to_fraction(r) for r, q, on in zip(self.rewards, near, close, strict=True)]
 
     @cached_property
     def kind(self) -> IntVec:
@@ -100,8 +111,12 @@ class Problem:
     H: int | None
 
     @classmethod
-    def of(cls, models: OutcomeMDP | Iterable[OutcomeMDP], H: int | None) -> Problem:
+    def of(
+        cls, models: OutcomeMDP | Iterable[OutcomeMDP], H: int | None, spacing: Real | None = None
+    ) -> Problem:
         """Checked: scalar rewards, one γ, γ < 1 where the horizon is infinite.
+
+        With a `spacing` of the discounted rewards over H steps, rewards in doubles are moved onto it.
 
         Raises
         ------
@@ -122,7 +137,10 @@ class Problem:
             )
         if len(listed) > 1 and len(listed) != H:
             raise InvalidArgument(f"stock: {len(listed)} stages for H={H}; give one model, or one a step")
-        return cls(tuple(Stage(x) for x in listed), m.gamma, H)
+        grid = None
+        if spacing is not None and H is not None and spacing > 0:
+            grid = decimal(spacing) * snapped(m.gamma, 1.0).denominator ** (H - 1)
+        return cls(tuple(Stage(x, grid) for x in listed), m.gamma, H)
 
     def stage(self, t: int) -> Stage:
         """Stage of step t."""
@@ -175,6 +193,7 @@ class Utility:
     slopes: tuple[Real, Real] | None = None
     lipschitz: Real | None = None
     convex: bool = False
+    continuous: bool = True
 
     @classmethod
     def of(cls, objective: Objective) -> Utility:
@@ -182,7 +201,7 @@ class Utility:
         if objective.f is None:
             raise InvalidArgument(f"{objective.name} has no utility f")
         shape = objective.shape in ("convex", "linear")
-        return cls(objective.f, objective.slopes, objective.lipschitz, shape)
+        return cls(objective.f, objective.slopes, objective.lipschitz, shape, objective.continuous)
 
     def on(self, points: NDArray[Any]) -> NDArray[Any]:
         """f at the points, in their number system (doubles where f leaves the rationals)."""
@@ -289,12 +308,12 @@ def bounded(value: Any, error: float, *, convex: float = 0.0) -> Reading:
 
 # ---- lattices ------------------------------------------------------------------------------------
 def snapped(r: Any, scale: float) -> Fraction:
-    """`r` as a rational: itself; for a double a simple fraction within 1e−9·scale, or a short decimal."""
+    """`r` as a rational: itself; for a double a simple fraction within rounding, or a short decimal."""
     if not isinstance(r, float):
         return to_fraction(r)
     for largest in (10, 1_000):
         q = Fraction(r).limit_denominator(largest)
-        if abs(float(Fraction(r) - q)) <= SNAP * scale:
+        if abs(float(Fraction(r) - q)) <= ROUNDED * scale:
             return q
     q = Fraction(repr(float(r)))
     return q if q.denominator <= SIMPLE else Fraction(r)
@@ -327,7 +346,7 @@ def lattice_step(problem: Problem, spacing: Real | None = None) -> tuple[Fractio
     """
     if problem.H is None:
         return None
-    given = to_fraction(spacing) if spacing is not None else None
+    given = decimal(spacing) if spacing is not None else None
     gamma = problem.rational_gamma
     if isinstance(problem.gamma, float) and (
         abs(float(gamma) - problem.gamma) > 4 * U or gamma.denominator > SIMPLE

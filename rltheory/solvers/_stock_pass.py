@@ -216,7 +216,10 @@ def _backward_float(ladder: Ladder, utility: Utility, ends: FloatVec, bar: Progr
             kernels.shift_backup(*stage.arrays, *moves, W, V, act)
         acts.append(act)
         bar.advance(rung.size * stage.model.K)
-    return Pass(ladder, utility, V, tuple(reversed(acts)), float(abs(ends).max()), False)
+    steepest = (
+        float(abs(np.diff(ends)).max()) / float(ladder.delta) if ladder.exact and ends.size > 1 else 0.0
+    )
+    return Pass(ladder, utility, V, tuple(reversed(acts)), float(abs(ends).max()), False, steepest)
 
 
 def _backward_rational(ladder: Ladder, utility: Utility, ends: NDArray[Any], bar: Progress) -> Pass:
@@ -264,13 +267,16 @@ class Pass:
     acts: tuple[NDArray[np.uint16], ...]
     largest: float
     rational: bool
+    steepest: float = 0.0
 
     def errors(self, snap: float = 0.0, tail: float = 0.0, s: int | None = None) -> Errors:
         """|V̂_0 − V*| at nodes, of one state or of all.
 
-        `snap` is what each reward was moved by, `tail` what the return may still differ by.
+        `snap` is what each reward was moved by, `tail` what the return may still differ by.  A utility
+        without a Lipschitz constant is taken to be at most twice as steep as between two neighbouring
+        nodes; one with jumps is bounded for the moved rewards.
         """
-        if self.rational:
+        if self.rational and snap == 0:
             return Errors()
         lad, L = self.ladder, self.utility.L
         noise = float(lad.noise.max() if s is None else lad.noise[s])
@@ -282,7 +288,8 @@ class Pass:
         moved += (H + 2) * 16 * U * lad.reach
         if math.isfinite(L):
             return Errors(L * noise, 0.0, L * tail, rounding + L * (moved + 4 * U * lad.reach))
-        return Errors(noise and math.inf, 0.0, tail and math.inf, rounding)
+        bend = 2 * self.steepest * (moved + 4 * U * lad.reach) if self.utility.continuous else 0.0
+        return Errors(noise and math.inf, 0.0, tail and math.inf, rounding + bend)
 
     def push(self, s: int, j: int, tail: float = 0.0) -> ReturnLaw:
         """Law of x_H − x_0 from node j of state s under the stored actions."""

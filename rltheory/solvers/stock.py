@@ -26,7 +26,7 @@ from ..models.stock import StockMDP, stock_augmented
 from ..operators.objective import Objective
 from ..results.stock import StockSolution
 from . import stock_outer
-from ._stock_model import Problem, StockValues, Utility, common_step, lattice_step
+from ._stock_model import Problem, StockValues, Utility, common_step, decimal, lattice_step
 from .stock_grid import grid_values
 from .stock_lattice import lattice_values, stationary_lattice
 from .stock_time import PassValues, time_values, window
@@ -56,7 +56,8 @@ class StockDP:
         For "time": error wanted (discretisation and tail) instead of `atoms`.  For "grid": bound on the
         unfinished iteration.
     spacing
-        For lattices: δ, if it is to be finer than the common spacing of the rewards.
+        For lattices: δ, if it is to be finer than the common spacing of the rewards; rewards in doubles
+        within 1e−9 (of the largest) of a multiple are moved there, which the error bound counts.
     stocks
         (lowest, highest) initial stock of one pass; by default from −G_max to −G_min, 0 included.  Others
         are solved when asked for.
@@ -119,7 +120,7 @@ class StockDP:
     def run(self, model: StockMDP | OutcomeMDP | MDP | FiniteHorizonMDP) -> StockSolution:
         """Solve `model`; anything but a `StockMDP` is augmented first."""
         stock = model if isinstance(model, StockMDP) else stock_augmented(model)
-        problem = Problem.of(stock.stages, stock.H)
+        problem = Problem.of(stock.stages, stock.H, self.spacing)
         search = None if _plain(self.objective) else stock_outer.search_of(self.objective)
         if search is None:
             _check(self.objective, problem)
@@ -210,7 +211,7 @@ class StockDP:
     def _stationary_step(self, problem: Problem, outer: bool) -> Fraction:
         """Spacing of an infinite-horizon lattice: as given, or for `atoms` levels of an outer search."""
         if self.spacing is not None:
-            return to_fraction(self.spacing)
+            return decimal(self.spacing)
         step = common_step(to_fraction(r) for r in problem.stages[0].rewards)
         lo, hi = problem.span
         return step / max(1, math.ceil((self.atoms - 1) * step / (hi - lo))) if outer and hi > lo else step

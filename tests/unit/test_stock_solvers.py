@@ -388,10 +388,13 @@ def test_spacing_of_rewards() -> None:
 
 
 def test_moved_rewards_are_counted() -> None:
-    """Rewards 1 + 1e−10 are snapped to 1; the enclosure still holds the true total."""
+    """Rewards 1 + 1e−10 are moved to 1 when told δ = 1; the enclosure still holds the true total."""
     model = OutcomeMDP.from_lists([[[(1.0, 0, 1 + 1e-10)]]], 1.0)
-    sol = StockDP(ob.mean()).run(stock_augmented(model, H=5))
+    assert StockDP(ob.mean()).run(stock_augmented(model, H=5)).representation == "time"
+    sol = StockDP(ob.mean(), spacing=1).run(stock_augmented(model, H=5))
     assert sol.representation == "lattice"
+    square = StockDP(ob.negative_square(), spacing=1).run(stock_augmented(model, H=5))
+    assert -((5 * F(1 + 1e-10)) ** 2) in square.enclosure(0)
     assert 5 * F(1 + 1e-10) in sol.enclosure(0)
     assert sol.error >= 4.9e-10
     assert abs(float(sol.law(0).mean) - 5) <= sol.law(0).error
