@@ -141,7 +141,8 @@ def nuclear_norm_completion(X: ArrayLike, observed: ArrayLike) -> Matrix:
     problem: Any = cp.Problem(
         cp.Minimize(cp.normNuc(Z)), [cp.multiply(weight, Z - np.where(mask, x, 0.0)) == 0]
     )
-    problem.solve(solver=cp.CLARABEL)
+    tight = {name: 1e-13 for name in ("tol_gap_abs", "tol_gap_rel", "tol_feas")}
+    problem.solve(solver=cp.CLARABEL, **tight)
     if Z.value is None:
         raise InvalidArgument(
             f"nuclear_norm_completion: the solver stopped with {problem.status!r}; rescale X"
