@@ -57,7 +57,7 @@ class Stage:
 
     @cached_property
     def snapped(self) -> list[Fraction]:
-        """The distinct rewards as rationals: multiples of `grid` if there is one, else what they stand for."""
+        """The distinct rewards as rationals: multiples of `grid`, or else what they stand for."""
         scale = max(abs(float(r)) for r in self.rewards)
         if self.grid is None or self.model.is_exact:
             return [snapped(r, scale) for r in self.rewards]

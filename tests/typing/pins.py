@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import rltheory as rl
 from rltheory.checks import Claim, Leq, Report, Verdict, check
-from rltheory.results import Step
+from rltheory.results import Step, StockSolution
 
 mdp = rl.MDP([[[1.0]]], [[1.0]], gamma=0.5)
 assert_type(mdp.S, int)
@@ -35,6 +35,7 @@ assert_type(sol.status, rl.Status)
 assert_type(sol.value(0), rl.Enclosure)
 assert_type(sol.trace, tuple[Step, ...])
 assert_type(rl.evaluate(mdp, pi), rl.Solution)
+assert_type(rl.solve(rl.stock_augmented(mdp), rl.StockDP(objective=rl.cvar(0.1))), StockSolution)
 
 assert_type(rl.bellman(mdp)(sol.V), NDArray[Any])
 assert_type(rl.greedy(mdp, sol.V), rl.Policy)
