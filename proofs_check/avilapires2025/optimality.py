@@ -34,6 +34,7 @@ from .definitions import (
     Exact,
     F,
     Law,
+    Pairs,
     Utility,
     cvar,
     expect,
@@ -188,6 +189,7 @@ finite_exact: Claim[Finite] = Claim(
         Mutant("any utility", drop=INDIFFERENT),
     ],
     expect=CERTIFIED,
+    draws=100,
 )
 
 
@@ -334,6 +336,50 @@ finite_exact_family: Claim[Starts] = Claim(
     then=Eq(lhs=lambda x: x.values, rhs=lambda x: x.optima),
     tight=Tight(Starts(9, 3, ONE), within=0),
     mutants=[Mutant("without a stock", lhs=lambda x: x.blind)],
+    expect=PROVED,
+)
+
+
+# ---- reference values ------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Reference(Exact):
+    """Let the optimum, the law of G that attains it and the number of laws be those printed."""
+
+    at: Finite
+    best: Fraction
+    law: Pairs
+    laws: int
+
+    def seen(self) -> list[Any]:
+        """Value and masses at the printed atoms, by the library; number of laws, from the definition."""
+        x = self.at
+        law = dict(push(x.found(), -x.c0))
+        masses = [law.get(v, ZERO) for v, _ in self.law]
+        return [x.value, *masses, len(x.M.laws(x.s0, x.H)) if self.laws else 0]
+
+
+REFERENCES = (
+    Reference(
+        Finite(fm(3, ONE), 3, ONE, "−|x|"),
+        F(-29, 48),
+        ((F(-3), F(2, 15)), (F(-1), F(181, 240)), (F(2), F(9, 80))),
+        128,
+    ),
+    Reference(Finite(fm(9, ONE), 3, ONE, "−|x|"), F(-2, 5), ((F(-2), F(2, 5)), (F(-1), F(3, 5))), 0),
+    Reference(Finite(fm(4, HALF), 3, F(-1), "−|x|", 2), ZERO, (), 116),
+    Reference(Finite(fm(9, ONE), 3, ZERO, "x"), F(849, 400), (), 0),
+)
+
+finite_exact_values: Claim[Reference] = Claim(
+    statement="FM(3,2,2,q), H = 3: optima, laws that attain them, numbers of laws",
+    source=PAPER.at("reference values; derived"),
+    let=Every("the printed instances", len(REFERENCES), REFERENCES),
+    assume=[],
+    then=Eq(lhs=lambda x: x.seen(), rhs=lambda x: [x.best, *[p for _, p in x.law], x.laws]),
+    tight=Tight(list(REFERENCES), within=0),
+    mutants=[
+        Mutant("the stock not counted", lhs=lambda x: [x.at.solved().value(x.at.s0, 0), *x.seen()[1:]]),
+    ],
     expect=PROVED,
 )
 

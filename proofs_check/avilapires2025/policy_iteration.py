@@ -38,7 +38,7 @@ Node = tuple[int, int, Fraction]
 
 @dataclass(frozen=True)
 class Iterates(Exact):
-    """Let M be a model and H a horizon; or H = 0 for an infinite one, M ending surely in its last state.
+    """Let M be a model and H a horizon; or H = 0 for an infinite one, M ending in its last state.
 
     π_0 takes action `first`, the last where there are fewer; c0 is a stock, f a utility by name, s_0 = 0.
     """
@@ -113,6 +113,8 @@ class Iterates(Exact):
             if node not in known:
                 o, g = self.M.outcomes[s][self.solved.policies[k][index[node]]], self.M.gamma
                 step = t + 1 if self.H else 0
+                if not self.H and c == 0 and o == ((ONE, s, ZERO),):  # stays for ever
+                    return dirac(0)
                 known[node] = mix((p, push(at((step, u, (c + r) / g)), r, g)) for p, u, r in o)
             return known[node]
 
@@ -162,11 +164,14 @@ def iterates(read: Reader) -> Iterates:
     return Iterates(M, 2 + read.below(2), read.number(2), f, read.below(2))
 
 
-def ladder(n: int, gamma: Fraction = HALF, pay: Fraction = ONE) -> Iterates:
-    """States 0..n: stay, or advance, for nothing; state n pays 1 (or `pay`) and ends.  π_0 stays."""
+def ladder(n: int, gamma: Fraction = HALF, pay: Fraction = ONE, *, timed: bool = True) -> Iterates:
+    """States 0..n: stay, or advance, for nothing; state n pays 1 (or `pay`) and ends.  π_0 stays.
+
+    Time-expanded, H = n + 2, or for ever.
+    """
     rows = [(((ONE, i, ZERO),), ((ONE, i + 1, ZERO),)) for i in range(n)]
     M = Model((*rows, (((ONE, n + 1, pay),),), (((ONE, n + 1, ZERO),),)), gamma)
-    return Iterates(M, n + 2, ZERO, "x", 0)
+    return Iterates(M, n + 2 if timed else 0, ZERO, "x", 0)
 
 
 def chains(read: Reader) -> Iterates:
@@ -199,13 +204,14 @@ pi: Claim[Iterates] = Claim(
             *[x.M.gamma**k * x.far for k in x.steps],
         ],
     ),
-    tight=Tight(ladder(6), within=0),
+    tight=Tight([ladder(6), ladder(6, timed=False)], within=0),
     mutants=[
         _mutant("γ^{2k}", 0, 2),
         _mutant("γ^{k+1}", 1),
         Mutant("every state that is not optimal improves", then=Leq(lambda x: x.stuck(), lambda x: 0)),
     ],
     expect=CERTIFIED,
+    draws=100,
 )
 
 pi_values: Claim[Iterates] = Claim(
@@ -228,16 +234,17 @@ pi_values: Claim[Iterates] = Claim(
     draws=60,
 )
 
-LADDERS = tuple(ladder(n, g) for n in range(1, 7) for g in (F(1, 3), HALF, F(3, 4)))
+LADDERS = tuple(
+    ladder(n, g, timed=timed)
+    for n in range(1, 7)
+    for g in (F(1, 3), HALF, F(3, 4))
+    for timed in (True, False)
+)
 
 pi_ladder: Claim[Iterates] = Claim(
     statement="on the chain 0..n, π_0 staying: ‖F* − F η^{π_k}‖ = γ^{k+1} for k < n, 0 for k = n",
     source=PAPER.at("policy iteration; tight instance derived"),
-    let=Every(
-        "n = 1..6, γ = 1/3, 1/2, 3/4",
-        18,
-        [ladder(n, g) for n in range(1, 7) for g in (F(1, 3), HALF, F(3, 4))],
-    ),
+    let=Every("n = 1..6, γ = 1/3, 1/2, 3/4, H = n + 2 or ∞", 36, LADDERS),
     assume=[],
     then=Eq(
         lhs=lambda x: [len(x.steps), *x.losses],

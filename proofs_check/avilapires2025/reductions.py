@@ -292,6 +292,7 @@ mean_reward_converse: Claim[Lottery] = Claim(
         Mutant("weights ½, ½", rhs=lambda x: x.bend(HALF)),
     ],
     expect=CERTIFIED,
+    draws=100,
 )
 
 if __name__ == "__main__":

@@ -121,6 +121,7 @@ gpi: Claim[Bases] = Claim(
         _combined("K = median", MEDIAN, _median),
     ],
     expect=CERTIFIED,
+    draws=100,
 )
 
 

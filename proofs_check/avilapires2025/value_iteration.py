@@ -8,7 +8,7 @@ laws, listed from the definition; those that do not end carry F* in closed form.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 
@@ -280,11 +280,6 @@ vi_greedy: Claim[Iterated] = Claim(
 
 
 # ---- without a Lipschitz constant ------------------------------------------------------------
-def x_plus(x: Waiting) -> Waiting:
-    """The same gamble for f = x₊."""
-    return Waiting(x.M, "x₊", x.eta, x.n, x.c0)
-
-
 def seen(x: Waiting) -> list[Fraction]:
     """Library: F η_n; 1 if waiting is its only greedy action; then F* − F of the greedy policy."""
     actions = x.solved.actions(0, 0)
@@ -328,10 +323,11 @@ lipschitz_needed: Claim[Waiting] = Claim(
     then=Eq(lhs=lambda x: [*seen(x), *adverse(x)], rhs=lambda x: [ONE, ONE, x.best, x.best, ONE]),
     tight=Tight([waiting("1{x>0}", n, end=e) for n in (0, 1, 5, 30) for e in (0, 1)], within=0),
     mutants=[
-        Mutant("f = x₊", lhs=lambda x: [*seen(x_plus(x)), *adverse(x)]),
+        Mutant("f = x₊", lhs=lambda x: [*seen(replace(x, f="x₊")), *adverse(x)]),
         Mutant("the values converge to F*", then=Eq(lambda x: seen(x)[0], lambda x: x.best)),
     ],
     expect=CERTIFIED,
+    draws=100,
 )
 
 SWEEPS = tuple(waiting("1{x>0}", n, end=e) for n in range(1, 31) for e in (0, 1))
@@ -341,7 +337,7 @@ lipschitz_needed_control: Claim[Waiting] = Claim(
     source=PAPER.at("a Lipschitz constant is needed; its control, derived"),
     let=Every("n = 1..30, η_0 at the end δ_0 or δ_1", len(SWEEPS), SWEEPS),
     assume=[],
-    then=Eq(lhs=lambda x: [*seen(x_plus(x))[1:], x_plus(x).best], rhs=lambda x: [ZERO, ZERO, F(9, 10)]),
+    then=Eq(lhs=lambda x: [*seen(replace(x, f="x₊"))[1:], x.best], rhs=lambda x: [ZERO, ZERO, F(9, 10)]),
     tight=Tight(SWEEPS[0], within=0),
     mutants=[Mutant("f = 1{x>0}", lhs=lambda x: [*seen(x)[1:], x.best])],
     expect=PROVED,
