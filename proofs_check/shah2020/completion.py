@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from rltheory.checks import CERTIFIED, SUPPORTED, Claim, Eq, Every, Leq, Loose, Mutant, Tight, run_module
 from rltheory.operators import cross_estimate
-from rltheory.solvers import alternating_least_squares, nuclear_norm_completion, soft_impute
+from rltheory.solvers import alternating_least_squares, nuclear_norm_completion
+from rltheory.solvers import soft_impute as impute
 
 from .setting import HALF, PAPER, Bytes, decoded
 
@@ -163,7 +164,7 @@ class Partial:
     @cached_property
     def run(self) -> tuple[NDArray[np.float64], tuple[float, ...]]:
         """Soft-impute to 1e-14."""
-        out = soft_impute(*self.arrays, self.lam, max_iter=20_000, tol=1e-15)
+        out = impute(*self.arrays, self.lam, max_iter=20_000, tol=1e-15)
         return out.Z, out.objectives
 
     def dual(self, lam: float) -> tuple[float, float, float]:
@@ -189,7 +190,7 @@ def partial(read: Bytes) -> Partial:
 
 PRINTED = Partial(((4, 2, 0), (2, 0, 0), (0, 0, 3)), ((1, 1, 1), (1, 0, 1), (1, 1, 1)), 0.5)
 
-soft_impute_optimal: Claim[Partial] = Claim(
+soft_impute: Claim[Partial] = Claim(
     statement="soft-impute ends with ‖G‖ ≤ 1, ⟨G, Z⟩ = ‖Z‖_*, G = P_Ω(X − Z)/λ; its objective never rises",
     source=PAPER.at("baseline; Mazumder, Hastie and Tibshirani 2010"),
     let=decoded(partial, 32),
