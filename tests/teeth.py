@@ -368,6 +368,62 @@ BUGS = [
         "> ROW_TOL",
         ("test tests/unit/test_outcomes.py",),
     ),
+    Bug(
+        "two-hot the wrong way round",
+        "rltheory/operators/encodings.py",
+        "p[rows, i], p[rows, i + 1] = 1 - upper, upper",
+        "p[rows, i], p[rows, i + 1] = upper, 1 - upper",
+        claims("stop-regressing.two-hot-mean"),
+    ),
+    Bug(
+        "HL-Gauss not renormalised",
+        "rltheory/operators/encodings.py",
+        "return [v / total for v in mass]",
+        "return [v / 2 for v in mass]",
+        claims("stop-regressing.hl-edge-bias"),
+    ),
+    Bug(
+        "rounding bias off by a millionth",
+        "rltheory/operators/encoding_bias.py",
+        "return -width / arb.pi() * total",
+        "return -width / arb.pi() * total * 1.000001",
+        claims("stop-regressing.hl-interior-bias"),
+    ),
+    Bug(
+        "encoded targets without a discount",
+        "rltheory/operators/encoded.py",
+        "y = chain.reward + chain.gamma * (exact_array(v) if chain.is_exact else v)",
+        "y = chain.reward + (exact_array(v) if chain.is_exact else v)",
+        claims("stop-regressing.td-fixed-points"),
+    ),
+    Bug(
+        "fixed points bracketed without a test",
+        "rltheory/solvers/cross_entropy.py",
+        "if _below(lower, F(lower)) and _below(F(upper), upper):",
+        "if True:",
+        ("test tests/unit/test_encodings.py",),
+    ),
+    Bug(
+        "recovery factor off by a step",
+        "rltheory/operators/flow.py",
+        "out *= 1 - to_fraction(c) / i",
+        "out *= 1 - to_fraction(c) / (i + 1)",
+        claims("flow-td.recovery-product"),
+    ),
+    Bug(
+        "marginal field with a wrong boundary",
+        "rltheory/operators/flow.py",
+        "e = t * (y - ref) * (x - t * (y + ref) / 2)",
+        "e = t * (y - ref) * (x - t * (y + ref) / 3)",
+        (*claims("flow-td.mean-readout-bias"), "test tests/unit/test_flow.py"),
+    ),
+    Bug(
+        "flow TD counts the bias once",
+        "rltheory/solvers/flow_td.py",
+        "new = V_pi + np.linalg.solve(A, bias)",
+        "new = V_pi + bias",
+        ("test tests/unit/test_flow.py",),
+    ),
 ]
 
 

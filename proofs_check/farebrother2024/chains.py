@@ -142,7 +142,7 @@ def chains(draw: st.DrawFn, rhos: tuple[float, ...] = (0.125, 0.25, 0.5, 0.75), 
     M = draw(models())
     top = reach(M) * (1 / 16 if clip and draw(st.integers(0, 3)) == 3 else 1.0)
     m = draw(st.sampled_from((8, 16, 24)))
-    start = draw(st.sampled_from(("low", "high", 0.1)))  # 0 can be a repelling fixed point
+    start = draw(st.sampled_from(("low", "high")))  # from elsewhere it may go round in circles
     return Chain(M, HLGauss(-top, top, m, clip, draw(st.sampled_from(rhos))), start)
 
 

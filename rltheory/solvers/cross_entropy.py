@@ -74,7 +74,9 @@ class CrossEntropyTD:
         `TwoHot`, `OneHot` or `HLGauss`.
     start
         "low" and "high", the extreme readouts, lead to the least and greatest fixed points; or a number
-        or an (S,) vector.  F can have several fixed points: say where you start.
+        or an (S,) vector.  F can have several fixed points: say where you start.  From elsewhere than the
+        extremes the iteration may go round in circles: two states that lead to each other, each at a fixed
+        point of the other's, swap for ever.
     max_iter
         Sweeps allowed.
 

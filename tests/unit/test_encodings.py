@@ -214,6 +214,15 @@ def test_a_repelling_fixed_point_gets_no_bounds() -> None:
     assert CrossEntropyTD([0], code, start=0.01).run(still).error < 1e-12
 
 
+@pytest.mark.parametrize("code", [OneHot(-2, 2, 5), HLGauss(-4, 4, 8, rho=F(1, 8))])
+def test_two_states_that_lead_to_each_other_can_swap_for_ever(code: Any) -> None:
+    swap = OutcomeMDP.from_lists([[[(F(1), 1, F(0))]], [[(F(1), 0, F(0))]]], gamma=F(7, 8))
+    low, high = (CrossEntropyTD([0, 0], code, start=s).run(swap) for s in ("low", "high"))
+    assert (low.Q < high.Q).all()
+    with pytest.raises(NotConverged):
+        CrossEntropyTD([0, 0], code, start=[low.Q[0], high.Q[1]], max_iter=2000).run(swap)
+
+
 def test_one_hot_fixed_points_are_exact_and_can_differ() -> None:
     M, pi = chain(), [1, 1]
     low, high = (CrossEntropyTD(pi, OneHot(-12, 12, 13), start=s).run(M) for s in ("low", "high"))
