@@ -29,7 +29,8 @@ from ..arrays import FloatVec, IntVec, float_array, to_fraction
 from ..errors import InvalidArgument
 from ..kernels import stock as kernels
 from ..results.law import ReturnLaw
-from ._stock_model import Errors, Problem, Progress, Stage, U, Utility
+from ._progress import Progress
+from ._stock_model import Errors, Problem, Stage, U, Utility
 
 NEGLIGIBLE = 1e-18
 """Masses of a law in doubles up to this are dropped, and counted in its error."""

@@ -32,7 +32,8 @@ from ..arrays import FloatVec, Real, float_array
 from ..errors import InvalidArgument, NotConverged
 from ..kernels import stock as kernels
 from ..results.law import ReturnLaw
-from ._stock_model import Errors, Problem, Progress, Reading, U, bounded
+from ._progress import Progress
+from ._stock_model import Errors, Problem, Reading, U, bounded
 from ._stock_pass import Ladder, push_law
 from ._stock_rational import FarField
 

@@ -11,10 +11,9 @@ and where the b listed hold every return the best of them is exact.
 (E G, E G²): their optimum is a vertex of the lower hull of the achievable pairs.  The vertices are the
 optima of f = −x² from stocks c, found by bisection on c: two neighbours are accepted when the stock
 where they tie shows no third.
-*Optimistic CVaR* is an infimum over b: cutting planes over laws found so far; the optimum mixes at most
-two policies, chosen once at time 0.
+*Optimistic CVaR* is an infimum over b: see `stock_optimistic`.
 
-Source: distributional-dp, cvar, cvar-enclosure, sup-of-eu, optimistic-cvar.
+Source: distributional-dp, cvar, cvar-enclosure, sup-of-eu.
 """
 
 from __future__ import annotations
@@ -28,38 +27,17 @@ from typing import Any
 import numpy as np
 
 from ..arrays import float_array
-from ..errors import InvalidArgument, NotConverged
+from ..errors import NotConverged
 from ..operators.objective import Objective
 from ..operators.objectives import negative_square
 from ..results.law import ReturnLaw
 from ._stock_model import StockValues, U
+from ._stock_search import CUTS, Outer, check_level, is_rational
 from .stock_grid import GridValues
+from .stock_optimistic import optimistic_cvar
 from .stock_time import PassValues
 
 MINUS_SQUARE = negative_square()
-CUTS = 1_000
-"""Most cutting planes, and most vertices, before `NotConverged`."""
-
-
-@dataclass(frozen=True, eq=False)
-class Outer:
-    """Optimal value of an outer objective in one state, and how to attain it.
-
-    Attributes
-    ----------
-    value, lower, upper
-        Estimate (what the policy found attains, before its own errors) and rigorous bounds.
-    starts
-        (weight, stock c_0) of the policies to draw from at time 0; one of weight 1 unless randomising helps.
-    note
-        What was searched.
-    """
-
-    value: Any
-    lower: Any
-    upper: Any
-    starts: tuple[tuple[Any, Any], ...]
-    note: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,13 +121,6 @@ def _parabola(inner: Objective | None) -> tuple[Any, Any]:
     return (a, k) if f(3 * one) == 3 * a - 9 * k or abs(float(f(3 * one) - 3 * a + 9 * k)) < 1e-9 else (a, 0)
 
 
-def check_level(name: str, tau: Any) -> Any:
-    """τ ∈ (0, 1]."""
-    if not 0 < tau <= 1:
-        raise InvalidArgument(f"{name}: tau={tau}, must be in (0, 1]; the whole law is tau=1")
-    return tau
-
-
 # ---- CVaR ------------------------------------------------------------------------------------------
 def cvar(values: StockValues, span: tuple[Any, Any], s: int, tau: Any) -> Outer:
     """sup_π CVaR_τ(G), enclosed; f = x₋.
@@ -171,7 +142,7 @@ def cvar(values: StockValues, span: tuple[Any, Any], s: int, tau: Any) -> Outer:
     check_level("cvar", tau)
     if isinstance(values, GridValues):
         return _attained(_cvar_grid(values, span, s, tau), values, s, tau)
-    tau = Fraction(tau) if _is_rational(values, tau) else float(tau)
+    tau = Fraction(tau) if is_rational(values, tau) else float(tau)
     stocks, row = values.nodes(), values.table()[s]
     b, V = -stocks[::-1], row[::-1]
     b, V = _covering(values, span, s, b, V)
@@ -232,10 +203,6 @@ def _cvar_grid(values: GridValues, span: tuple[Any, Any], s: int, tau: Any) -> O
     _, V, noise = values.look(s, np.ascontiguousarray(-points))
     e = values.errors
     return _enclose_cvar(points, V, float(tau), noise + e.residual + e.rounding, False)
-
-
-def _is_rational(values: StockValues, x: Any) -> bool:
-    return values.table().dtype == object and isinstance(x, (int, Fraction))
 
 
 # ---- quantile --------------------------------------------------------------------------------------
@@ -351,110 +318,3 @@ def moments(values: PassValues, span: tuple[Any, Any], s: int, kind: str, lam: A
     slack = 64 * U * (1 + abs(float(value))) + float(lam or 1) * gap
     upper = max(float(K(v, gap)) for v in found) + slack
     return Outer(value, float(value) - slack, upper, starts, note)
-
-
-# ---- optimistic CVaR -------------------------------------------------------------------------------
-def optimistic_cvar(values: StockValues, span: tuple[Any, Any], s: int, tau: Any, tol: float = 1e-9) -> Outer:
-    """sup over randomised policies of the mean of the highest τ of the mass; f = x₊.
-
-    Stops when the stock problem at the master's b is worth no more than the master (exactly in rationals,
-    else by `tol` or the solution's own error).
-
-    Returns
-    -------
-    Outer
-        `starts` holds one or two (weight, c_0).
-    """
-    check_level("optimistic_cvar", tau)
-    exact = _is_rational(values, tau) and isinstance(values, PassValues)
-    t: Any = Fraction(tau) if exact else float(tau)
-    laws: list[ReturnLaw] = []
-    found: list[Any] = []
-    b: Any = span[0] if exact else float(span[0])
-    best: Any = None
-    while True:
-        reading = values.read(s, -b)
-        top = b + reading.upper / t
-        best = top if best is None or top < best else best
-        law = values.law(s, -b)
-        if laws and law in laws:
-            break
-        laws.append(law)
-        found.append(b)
-        b, master = _master(laws, t)
-        at = values.read(s, -b)
-        top = b + at.upper / t
-        best = min(best, top)
-        slack: Any = 0 if exact else max(tol, float(at.upper) - float(at.lower)) / float(t)
-        if top <= master + slack:
-            break
-        if len(laws) > CUTS:
-            raise NotConverged(
-                f"optimistic_cvar: more than {CUTS} cuts, gap {float(top - master):.3g}; raise tol"
-            )
-    b, master = _master(laws, t)
-    starts = tuple((w, -found[i]) for w, i in _balance(laws, b, master, t, exact))
-    note = f"{len(laws)} cuts, b={b}"
-    if exact:
-        return Outer(master, master, best, starts, note)
-    off = max(float(x.error) for x in laws) / float(t) + 64 * U * (1 + abs(float(master)))
-    return Outer(float(master), float(master) - off, max(float(best), float(master)), starts, note)
-
-
-def _above(law: ReturnLaw, b: Any, tau: Any) -> Any:
-    """b + E(G − b)₊/τ."""
-    over = law.atoms > b
-    return b + ((law.atoms[over] - b) * law.probs[over]).sum() / tau
-
-
-def _master(laws: list[ReturnLaw], tau: Any) -> tuple[Any, Any]:
-    """argmin and min over b of max_j [b + E_j(G − b)₊/τ]: the minimum sits on an atom or a crossing."""
-
-    def top(b: Any) -> Any:
-        return max(_above(law, b, tau) for law in laws)
-
-    atoms = sorted({x for law in laws for x in law.atoms.tolist()})
-    lo, hi = 0, len(atoms) - 1
-    while hi - lo > 1:  # convex in b: halve the range of atoms
-        mid = (lo + hi) // 2
-        if top(atoms[mid]) <= top(atoms[mid + 1]):
-            hi = mid
-        else:
-            lo = mid
-    near = atoms[max(lo - 1, 0) : hi + 2]
-    spots = list(near)
-    for left, right in zip(near, near[1:], strict=False):
-        ends = [(_above(law, left, tau), _above(law, right, tau)) for law in laws]
-        for i, (a0, a1) in enumerate(ends):
-            for c0, c1 in ends[i + 1 :]:
-                rise = (a0 - c0) - (a1 - c1)
-                if rise != 0:
-                    x = left + (right - left) * (a0 - c0) / rise
-                    if left < x < right:
-                        spots.append(x)
-    best = min(spots, key=top)
-    return best, top(best)
-
-
-def _balance(laws: list[ReturnLaw], b: Any, master: Any, tau: Any, exact: bool) -> list[tuple[Any, int]]:
-    """Weights of one or two active laws whose mixture has b as a minimiser."""
-    close: Any = 0 if exact else 1e-9 * (1 + abs(float(master)))
-    active = [i for i, law in enumerate(laws) if _above(law, b, tau) >= master - close]
-
-    def slopes(i: int) -> tuple[Any, Any]:
-        law = laws[i]
-        edge: Any = 0 if exact else 1e-9 * (1 + abs(float(b)))
-        more, least = law.probs[law.atoms > b + edge].sum(), law.probs[law.atoms >= b - edge].sum()
-        return 1 - least / tau, 1 - more / tau
-
-    both = {i: slopes(i) for i in active}
-    for i, (left, right) in both.items():
-        if left <= 0 <= right:
-            return [(1, i)]
-    falling = min(both, key=lambda i: both[i][1])
-    rising = max(both, key=lambda i: both[i][0])
-    down, up = both[falling][1], both[rising][0]
-    if not down < 0 < up:
-        return [(1, falling if abs(down) < abs(up) else rising)]
-    w = up / (up - down)
-    return [(w, falling), (1 - w, rising)]

@@ -17,8 +17,9 @@ from rltheory.models import FiniteHorizonMDP, OutcomeMDP
 from rltheory.models.gallery import outcome_family as fm
 from rltheory.models.stock import StockMDP
 from rltheory.results.solution import Status
-from rltheory.solvers import _stock_model, _stock_rational
-from rltheory.solvers._stock_model import Problem, Progress, common_step, lattice_step, snapped
+from rltheory.solvers import _stock_rational
+from rltheory.solvers._progress import Progress
+from rltheory.solvers._stock_model import Problem, common_step, lattice_step, snapped
 from rltheory.solvers.stock_grid import grid_values
 from tests.brute_stock import all_laws, best, played
 
@@ -423,7 +424,7 @@ def test_progress_is_shown_when_asked_for(capsys: Any, monkeypatch: Any) -> None
         bar.advance(4)
         assert bar.bar.tasks[0].completed == 4
     seen = []
-    monkeypatch.setattr(_stock_model.Progress, "advance", lambda self, n=1, text=None: seen.append(n))
+    monkeypatch.setattr(Progress, "advance", lambda self, n=1, text=None: seen.append(n))
     StockDP(ob.target(), exact=False).run(horizon())
     assert len(seen) == 3
     StockDP(ob.target(), atoms=11).run(infinite(0.9))
