@@ -179,11 +179,13 @@ class LowRankQ:
         Clip of V; max|R|/(1−γ) if not given (that of the schedule if there is one).
     full
         True: sample every entry and estimate nothing (the baseline without structure).
+    redraw
+        True: anchor states are drawn anew every sweep (`rows` a number).
 
     Raises
     ------
     InvalidArgument
-        Sizes out of range; neither or both of `schedule` and `samples`.
+        Sizes out of range; `redraw` with given rows; neither or both of `schedule` and `samples`.
 
     Notes
     -----
@@ -201,8 +203,11 @@ class LowRankQ:
     T: int = 40
     V_max: float | None = None
     full: bool = False
+    redraw: bool = False
 
     def __post_init__(self) -> None:
+        if self.redraw and not isinstance(self.rows, (int, np.integer, type(None))):
+            raise InvalidArgument("LowRankQ: redraw=True with given rows; give their number instead")
         if (self.schedule is None) == (self.samples is None):
             raise InvalidArgument(
                 "LowRankQ: give either schedule= (with its guarantee) or samples= (a number)"
@@ -235,10 +240,7 @@ class LowRankQ:
         rng = seed if isinstance(seed, np.random.Generator) else np.random.default_rng(seed)
         S, A = mdp.S, mdp.A
         rows, columns = self._anchors(mdp, rng)
-        entries = np.zeros((S, A), dtype=np.bool_)
-        entries[rows], entries[:, columns] = True, True
-        if self.full:
-            entries[:] = True
+        entries = np.ones((S, A), dtype=np.bool_) if self.full else _cross(S, A, rows, columns)
         pairs = frozen(np.flatnonzero(entries))
         plan = self.schedule
         T = self.T if plan is None else plan.T
@@ -251,6 +253,10 @@ class LowRankQ:
         observed, Q = np.empty(pairs.size), np.zeros((S, A))
         history, drawn = [], 0
         for t in range(1, T + 1):
+            if self.redraw and t > 1 and not self.full:
+                rows, _ = self._anchors(mdp, rng)
+                entries = _cross(S, A, rows, columns)
+                pairs = frozen(np.flatnonzero(entries))
             N = plan.samples(t, pairs.size) if plan else int(self.samples or 1)
             lookahead(data, indices, indptr, mdp.R_pairs, float(mdp.gamma), V, pairs, N, rng, observed)
             Q[entries] = observed
@@ -277,6 +283,13 @@ class LowRankQ:
         if isinstance(columns, (int, np.integer)):
             columns = np.round(np.linspace(0, mdp.A - 1, int(columns))).astype(np.int64)
         return np.asarray(rows, dtype=np.int64), np.asarray(columns, dtype=np.int64)
+
+
+def _cross(S: int, A: int, rows: IntVec, columns: IntVec) -> NDArray[np.bool_]:
+    """(S, A) mask of the anchor rows and columns."""
+    out = np.zeros((S, A), dtype=np.bool_)
+    out[rows], out[:, columns] = True, True
+    return out
 
 
 def noise_free_sweep(mdp: MDP, V: ArrayLike, rows: ArrayLike, columns: ArrayLike) -> NDArray[Any]:

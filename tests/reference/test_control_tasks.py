@@ -61,3 +61,12 @@ def test_sizes_are_checked() -> None:
         gallery.mountain_car((5, 5, 5))
     with pytest.raises(InvalidArgument, match="at least 2 points"):
         gallery.acrobot((2, 2, 1, 2))
+
+
+def test_models_built_in_blocks_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = gallery.cart_pole((3, 5, 4, 3), 7)
+    monkeypatch.setattr(control, "BLOCK", 50)
+    parts = gallery.cart_pole((3, 5, 4, 3), 7)
+    assert parts.N == whole.N == 180 * 7
+    for a, b in zip((*parts.csr, parts.R_pairs), (*whole.csr, whole.R_pairs), strict=True):
+        assert np.allclose(a, b, rtol=0, atol=1e-15)

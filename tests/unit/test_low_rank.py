@@ -216,6 +216,19 @@ def test_full_sampling_and_anchors_approach_the_solution() -> None:
         assert (run.Q == solver.run(mdp, 3).Q).all()
 
 
+def test_redrawn_anchor_states() -> None:
+    mdp = rl.gallery.inverted_pendulum((9, 9), 11)
+    kept, new = (LowRankQ(3, 8, 8, samples=45, T=4, redraw=r).run(mdp, 0) for r in (False, True))
+    first = np.random.default_rng(0).choice(81, 8, replace=False)
+    assert kept.samples == new.samples and (kept.columns == new.columns).all()
+    assert (kept.rows == first).all() and (new.rows != first).any()
+    Q = rl.q_values(mdp, rl.solve(mdp).V)
+    again = LowRankQ(3, 8, 8, samples=100_000, T=80, redraw=True).run(mdp, 0, reference=Q)
+    assert again.history[-1].error < 0.1 * np.ptp(Q)
+    with pytest.raises(InvalidArgument, match="redraw=True with given rows"):
+        LowRankQ(3, [0, 1, 2], 3, samples=1, redraw=True)
+
+
 def test_the_repelling_fixed_point_in_rationals() -> None:
     F, G, gamma, e = 4, 2, Fraction(1, 5), Fraction(1, 10**6)
     Q = rl.exact_array(np.outer([1, F], [1, 1])) / rl.exact_array([[1, G]])

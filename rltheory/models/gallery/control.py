@@ -23,6 +23,9 @@ from ...arrays import FloatVec, Real
 from ...errors import InvalidArgument
 from ..mdp import MDP
 
+BLOCK = 1 << 20
+"""Pairs built at a time."""
+
 Point = tuple[FloatVec, ...]
 """One array a coordinate."""
 
@@ -169,20 +172,27 @@ def _grid(task: Task, name: str, states: Sequence[int], actions: int, gamma: Rea
             f"{name}: states={tuple(states)}, actions={actions}; need {d} axes, at least 2 points on each"
         )
     lines = [np.linspace(lo, hi, n) for lo, hi, n in zip(task.low, task.high, sizes, strict=True)]
-    mesh = np.meshgrid(*lines, np.linspace(-task.action, task.action, actions), indexing="ij")
-    x, a = tuple(c.reshape(-1) for c in mesh[:-1]), mesh[-1].reshape(-1)
-    S, N = math.prod(sizes), a.size
-    index, weight = _corners(task.step(x, a), lines)
-    keep = weight > 0
-    indptr = np.concatenate([[0], np.cumsum(keep.sum(axis=1))]).astype(np.int64)
+    choices, S = np.linspace(-task.action, task.action, actions), math.prod(sizes)
+    data, indices, counts, R = [], [], [np.zeros(1, dtype=np.int64)], []
+    block = max(1, BLOCK // actions)
+    for start in range(0, S, block):
+        at = np.unravel_index(np.arange(start, min(S, start + block)), sizes)
+        x = tuple(np.repeat(line[k], actions) for line, k in zip(lines, at, strict=True))
+        a = np.tile(choices, at[0].size)
+        index, weight = _corners(task.step(x, a), lines)
+        keep = weight > 0
+        data.append(weight[keep])
+        indices.append(index[keep].astype(np.int32))
+        counts.append(keep.sum(axis=1))
+        R.append(task.reward(x, a))
     return MDP.from_pairs(
-        (weight[keep], index[keep].astype(np.int32), indptr),
-        task.reward(x, a),
+        (np.concatenate(data), np.concatenate(indices), np.cumsum(np.concatenate(counts))),
+        np.concatenate(R),
         gamma,
         pair_state=np.repeat(np.arange(S), actions),
         pair_action=np.tile(np.arange(actions), S),
         S=S,
-        mu=np.full(S, 1 / S) if N else None,
+        mu=np.full(S, 1 / S),
     )
 
 
