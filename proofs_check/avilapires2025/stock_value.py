@@ -31,6 +31,12 @@ CONCAVE = ("x₋", "min(x,1)")
 """Concave ones."""
 SLOPE_ONE = ("x", "x₋", "x₊", "|x|", "−|x|", "clip", "min(x,1)", "−|x−1|", "|x−1|", "max(x,1)")
 """1-Lipschitz utilities."""
+UTILITY = {
+    name: objectives.expected_utility(f, name=name)
+    for name, f in {**UTILITIES, **EXTRA}.items()
+    if name not in ("−e^−x", "sign(x)√|x|")
+}
+"""The library's objectives of the rational utilities."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +68,7 @@ class Line(Exact):
     @cached_property
     def solution(self) -> ExactStockSolution:
         """Backward induction with E f(γ^t ·) at step t, by the library: any f, any γ."""
-        f = objectives.expected_utility(self.utility, name=self.f, lipschitz=1)
-        return StockInduction(f, time_indexed=True).run(StockMDP(self.M.library, self.H))
+        return StockInduction(UTILITY[self.f], time_indexed=True).run(StockMDP(self.M.library, self.H))
 
     def V(self, c: Fraction) -> Fraction:
         """V*(s, c), by the library."""
