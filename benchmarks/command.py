@@ -9,7 +9,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-PARTS = ("families", "small", "bandwidth", "memory", "cold-start", "counts", "stock", "table", "plot", "list")
+PARTS = (
+    "families",
+    "small",
+    "bandwidth",
+    "memory",
+    "cold-start",
+    "counts",
+    "distributional",
+    "stock",
+    "table",
+    "plot",
+    "list",
+)
 RESULTS = Path(__file__).resolve().parent / "results"
 
 
