@@ -5,8 +5,8 @@ operator, contraction), `monotonicity`, `improvement`, `conditions` (mixtures), 
 Optimality: `optimality` (over histories), `time_indexed` (utilities that mind γ), `value_iteration`,
 `policy_iteration`, `several_policies`, `reductions` (to classic rewards; mean rewards), `certificates`.
 What the stock buys: `stock_value` (one set of laws for all stocks), `risk`, `levels` (CVaR and its bounds),
-`outer` (optimistic CVaR: a coin), `suprema` (quantiles, variance, mean − std), `targets`, `vector` (homeostasis),
-`constraints`, `applications` (the experiments in numbers).
+`outer` (optimistic CVaR: a coin), `suprema` (quantiles, variance, mean − std), `targets`, `constraints`,
+`vector` (homeostasis), `applications` (the experiments in numbers).
 Approximation: `projections`, `fixed_points`, `nesting`, `quantiles`, `evaluated` (projected laws), `control`
 (choosing with them), `stock_grids`, `time_grids` (stocks on a grid or lattice).  `experiments` draws.
 """
