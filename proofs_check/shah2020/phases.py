@@ -97,7 +97,7 @@ def regime(ends: Array) -> str:
     """What last errors are: "converges", "explodes", "wrong fixed point", "cycle of k", "wanders"."""
     if not (np.abs(ends) < 1e6).all():
         return "explodes"
-    if (np.abs(ends) < 1e-12).all():
+    if (np.abs(ends) < 1e-12).all() or abs(ends[-1]) < abs(ends[0]) < 1e-6:  # the latter: still shrinking
         return "converges"
     for k in range(1, 33):
         if np.allclose(ends[k:], ends[:-k], rtol=1e-9, atol=1e-9):

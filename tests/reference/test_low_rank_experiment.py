@@ -132,7 +132,8 @@ def test_phase_diagram_of_the_two_states() -> None:
     out = phase_diagram(60)
     g, p = np.meshgrid(out.gammas, out.products)
     assert out.growth == pytest.approx(g * p / (1 + g * 2e-4), rel=1e-6)
-    for gamma, what in ((0.12, "converges"), (0.13, "cycle of 2"), (0.2, "explodes")):
+    for gamma, what in ((0.12, "converges"), (0.1245, "converges"), (0.13, "cycle of 2"), (0.2, "explodes"),
+                        (0.8, "explodes")):  # fmt: skip
         assert regime(long_run([gamma])[0]) == what
     assert sorted(long_run([0.13])[0, -2:]) == pytest.approx([-1.998659, 4.456588], abs=1e-6)
     for gamma in (0.5, 0.9):
