@@ -135,6 +135,41 @@ cvar: Claim[Tail] = Claim(
 )
 
 
+@dataclass(frozen=True)
+class Family(Exact):
+    """Let M = FM(3, 2, 2, q) at gamma, H = 2; all s₀ and five levels τ."""
+
+    q: int
+    gamma: Fraction
+
+    @cached_property
+    def all(self) -> list[Tail]:
+        """Every start and level."""
+        M, levels = family(3, 2, 2, self.q, self.gamma), (F(1, 10), F(1, 4), HALF, F(3, 4), ONE)
+        return [Tail(M, 2, tau, s) for tau in levels for s in range(3)]
+
+
+FAMILY = tuple(Family(q, g) for q in range(12) for g in (ONE, HALF))
+
+cvar_family: Claim[Family] = Claim(
+    statement="the same on FM(3,2,2,q), q < 12, H = 2, γ ∈ {1, 1/2}, all s₀, τ ∈ {1/10, 1/4, 1/2, 3/4, 1}",
+    source=PAPER.at("CVaR by a search over the initial stock; family derived"),
+    let=Every("FM(3,2,2,q), q < 12, γ ∈ {1, 1/2}", len(FAMILY), FAMILY),
+    assume=[],
+    then=Eq(
+        lambda x: [v for y in x.all for v in y.found()], lambda x: [y.best for y in x.all for _ in range(4)]
+    ),
+    tight=Tight(FAMILY[9], within=0),
+    mutants=[
+        Mutant(
+            "nested greedy is optimal",
+            then=Eq(lambda x: [y.nested for y in x.all], lambda x: [y.best for y in x.all]),
+        )
+    ],
+    expect=PROVED,
+)
+
+
 # ---- randomising, and solving the stock problem badly -------------------------------------------
 @dataclass(frozen=True)
 class Played(Exact):

@@ -146,6 +146,42 @@ sup_of_eu: Claim[Sought] = Claim(
     draws=60,
 )
 
+
+@dataclass(frozen=True)
+class Family(Exact):
+    """Let M = FM(3, 2, 2, q) at gamma, H = 2; all s₀, median, variance and mean − variance/3."""
+
+    q: int
+    gamma: Fraction
+
+    @cached_property
+    def all(self) -> list[Sought]:
+        """Every start and functional."""
+        M = family(3, 2, 2, self.q, self.gamma)
+        kinds = (("quantile", HALF), ("variance", HALF), ("mean − variance", ONE_THIRD))
+        return [Sought(M, 2, kind, p, s) for kind, p in kinds for s in range(3)]
+
+
+FAMILY = tuple(Family(q, g) for q in range(12) for g in (ONE, HALF))
+
+sup_of_eu_family: Claim[Family] = Claim(
+    statement="the same on FM(3,2,2,q), q < 12, H = 2, γ = 1, 1/2, all s₀: median, variance, mean − variance/3",
+    source=PAPER.at("suprema of expected utilities; family derived"),
+    let=Every("FM(3,2,2,q), q < 12, γ ∈ {1, 1/2}", len(FAMILY), FAMILY),
+    assume=[],
+    then=Eq(
+        lambda x: [v for y in x.all for v in y.found()], lambda x: [y.best for y in x.all for _ in range(3)]
+    ),
+    tight=Tight(FAMILY[3], within=0),
+    mutants=[
+        Mutant(
+            "variance around the largest mean",
+            then=Eq(lambda x: [y.centred for y in x.all[3:6]], lambda x: [y.best for y in x.all[3:6]]),
+        )
+    ],
+    expect=PROVED,
+)
+
 SOUGHT = ((MEDIAN, F(3)), (STEADY, F(-12051, 10000)), (PRICED, F(1684, 1875)))
 
 
