@@ -165,7 +165,7 @@ class Family(Exact):
 FAMILY = tuple(Family(q, g) for q in range(12) for g in (ONE, HALF))
 
 sup_of_eu_family: Claim[Family] = Claim(
-    statement="the same on FM(3,2,2,q), q < 12, H = 2, γ = 1, 1/2, all s₀: median, variance, mean − variance/3",
+    statement="the same on FM(3,2,2,q), q < 12, H = 2, γ = 1, 1/2, s₀ < 3: median, variance, mean − var/3",
     source=PAPER.at("suprema of expected utilities; family derived"),
     let=Every("FM(3,2,2,q), q < 12, γ ∈ {1, 1/2}", len(FAMILY), FAMILY),
     assume=[],
