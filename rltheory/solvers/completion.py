@@ -141,7 +141,7 @@ def nuclear_norm_completion(X: ArrayLike, observed: ArrayLike) -> Matrix:
     problem: Any = cp.Problem(
         cp.Minimize(cp.normNuc(Z)), [cp.multiply(weight, Z - np.where(mask, x, 0.0)) == 0]
     )
-    tight = {name: 1e-13 for name in ("tol_gap_abs", "tol_gap_rel", "tol_feas")}
+    tight = dict.fromkeys(("tol_gap_abs", "tol_gap_rel", "tol_feas"), 1e-13)
     problem.solve(solver=cp.CLARABEL, **tight)
     if Z.value is None:
         raise InvalidArgument(
