@@ -220,7 +220,7 @@ cvar_deploy: Claim[Played] = Claim(
         Mutant("ε/(2τ)", rhs=lambda x: [x.loss, x.missed / (2 * x.at.tau)]),
     ],
     expect=CERTIFIED,
-    draws=60,
+    draws=100,
 )
 
 

@@ -285,7 +285,7 @@ sup_of_eu_std: Claim[Spread] = Claim(
         Mutant("the formula of mean − variance", lhs=precise(lambda x: [x.at.searched] * 3)),
     ],
     expect=CERTIFIED,
-    draws=50,
+    draws=70,
 )
 
 sup_of_eu_std_value: Claim[Spread] = Claim(
