@@ -6,7 +6,7 @@ Up to 128 states, `SmallDense`.  Beyond, or if that fails, the first match of:
 2. half-band ≤ 16                              → `BandedPolicyIteration`;
 3. no absorbing states, and spans shrink fast under the myopic policy, in its last
    sweeps too, or slowly but in sweeps that cost next to nothing beside a backup
-                                               → `ModifiedPolicyIteration`, from the trial's values;
+   → `ModifiedPolicyIteration`, from the trial's values;
 4. no strong component with half of the states → `Topological`;
 5. absorbing states                            → `GaussSeidel`, goal first;
 6. anything else                               → `InexactPolicyIteration`, from the trial's values.
