@@ -20,8 +20,8 @@ __getattr__, _, _later = attach(
         "encodings": "c51 hl_gauss one_hot readout two_hot",
         "objectives": "",
         "shaping": (
-            "RewardDecomposition explain_reward mean_reward potential_shaping project_redistribution "
-            "trivial_basis trivial_dimension"
+            "RewardDecomposition explain_reward is_trivial_reward mean_reward potential_shaping "
+            "project_redistribution trivial_basis trivial_dimension"
         ),
     },
 )

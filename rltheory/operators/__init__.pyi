@@ -35,6 +35,7 @@ from .policy import reward_vector as reward_vector
 from .policy import transition_matrix as transition_matrix
 from .shaping import RewardDecomposition as RewardDecomposition
 from .shaping import explain_reward as explain_reward
+from .shaping import is_trivial_reward as is_trivial_reward
 from .shaping import mean_reward as mean_reward
 from .shaping import potential_shaping as potential_shaping
 from .shaping import project_redistribution as project_redistribution

@@ -145,6 +145,28 @@ def fit_potential(r: NDArray[Any], mdp: MDP, q: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(phi.T.reshape(*r.shape[:-2], S))
 
 
+def is_trivial_reward(R: ArrayLike, mdp: MDP, *, tol: float = 1e-12) -> bool:
+    """Is R in N: a shaping plus a redistribution?  Decided exactly for exact models.
+
+    In doubles: whether what is left of R outside N has ℓ₂ norm at most tol·‖R‖₂.
+
+    Examples
+    --------
+    >>> from rltheory import MDP
+    >>> m = MDP([[[0.5, 0.5]], [[0.0, 1.0]]], [[0.0], [0.0]], gamma=0.5)
+    >>> is_trivial_reward(potential_shaping([2.0, 4.0], m), m)
+    True
+    """
+    arr, P = rewards(R, mdp), dynamics(mdp)
+    q = (P * P).sum(axis=-1)
+    r = (P * arr).sum(axis=-1)
+    left = r + mdp.gamma * (P @ fit_potential(r, mdp, q)) - fit_potential(r, mdp, q)[:, None]
+    size = (left * left / q).sum()
+    if mdp.is_exact:
+        return bool(size == 0)
+    return bool(size <= (tol * tol) * float((arr * arr).sum()))
+
+
 @dataclass(frozen=True)
 class RewardDecomposition:
     """R1 = scale·R2 + shaping by `Phi` + redistribution `X` + residual, with the residual ℓ₂-smallest.

@@ -41,7 +41,9 @@ __getattr__, __dir__, __all__ = attach(
         ),
         "small": "SmallDense",
         "ssp": "SSPSolver all_proper evaluate_ssp expected_steps is_proper",
-        "starc": "dard_distance epic_distance reachable_states reward_norm starc_distance",
+        "starc": (
+            "dard_distance epic_distance reachable_states reward_norm soundness_constants starc_distance"
+        ),
         "stock": "StockDP",
         "stock_baselines": "GeneralisedPolicy StockBlind StockEvaluation open_loop",
         "stock_exact": "StockInduction StockValueIteration",

@@ -83,6 +83,7 @@ from .starc import dard_distance as dard_distance
 from .starc import epic_distance as epic_distance
 from .starc import reachable_states as reachable_states
 from .starc import reward_norm as reward_norm
+from .starc import soundness_constants as soundness_constants
 from .starc import starc_distance as starc_distance
 from .stock import StockDP as StockDP
 from .stock_baselines import GeneralisedPolicy as GeneralisedPolicy

@@ -12,18 +12,20 @@ With c = "VAL" or "minimal-l2" and n = m every value lies in [0, 2]: 0 exactly i
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import BoolVec
+from ..arrays import BoolVec, Real, to_fraction
 from ..errors import InvalidArgument
 from ..kernels import ball
 from ..models.mdp import MDP
 from ..models.policy import Policy
 from ..operators.canonical import Canon, canonicalise
+from ..operators.occupancy import occupancy
 from ..operators.shaping import Rewards, dynamics, rewards
 from ..results.enclosure import Enclosure
 from .batched import solve_batch
@@ -135,6 +137,37 @@ def starc_distance(
     s1, s2 = (_standard(x, c, mdp, norm, trivial) for x, c in ((a, c1), (b, c2)))
     out = reward_norm(s1 - s2, mdp, second)
     return float(out) if out.ndim == 0 else out
+
+
+def soundness_constants(mdp: MDP) -> tuple[Real, Real]:
+    """(L, U) with L·d ≤ Reg(R1, R2) ≤ U·d for d = VAL-linf-linf, uniform policy, R1 not trivial.
+
+        U = 2(A−1)/(A(1−γ)² d_min),   L = 1/(2U),   d_min = min_s Σ_t γ^t P(s_t = s) under the uniform policy.
+
+    Both are tight as γ → 0 (`starc.explicit-val`); d_ρ (`norm="range"`) has L = ½ and U = 1 anywhere.
+
+    Returns
+    -------
+    Rationals for an exact model; in doubles within rounding of the true values.  (0, inf) if some state is
+    not reached.
+
+    Raises
+    ------
+    InvalidModel
+        Action sets that differ by state, or γ = 0.
+
+    Source: Skalse et al. 2024, Theorems on soundness and completeness, with the constants derived.
+    """
+    dynamics(mdp)
+    one: Any = 1 if mdp.is_exact else 1.0
+    table = np.full((mdp.S, mdp.A), to_fraction(1) / mdp.A if mdp.is_exact else 1.0 / mdp.A)
+    least = occupancy(mdp, table, normalised=False).min()
+    if not least > 0:
+        return 0 * one, math.inf
+    if mdp.A == 1:
+        return one / 2, one
+    U = 2 * one * (mdp.A - 1) / (mdp.A * (1 - mdp.gamma) ** 2 * least)
+    return 1 / (2 * U), U
 
 
 def epic_distance(

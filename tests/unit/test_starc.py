@@ -16,13 +16,20 @@ from scipy.optimize import linprog
 import rltheory as rl
 from rltheory.errors import InvalidArgument, InvalidModel
 from rltheory.operators import canonicalise, explain_reward, minimal_representative, potential_shaping
-from rltheory.operators.shaping import mean_reward, project_redistribution, trivial_basis, trivial_dimension
+from rltheory.operators.shaping import (
+    is_trivial_reward,
+    mean_reward,
+    project_redistribution,
+    trivial_basis,
+    trivial_dimension,
+)
 from rltheory.solvers import (
     dard_distance,
     epic_distance,
     optimal_regret,
     reward_range,
     same_policy_order,
+    soundness_constants,
     starc_distance,
     worst_case_regret,
 )
@@ -215,6 +222,35 @@ def test_canonical_rewards_are_one_per_class(x: Any, seed: int, canon: Any) -> N
         assert all((c * b).sum() == 0 for b in N)
     close = canonicalise(A.astype(float), mdp.float(), canon)
     assert np.abs(close - c.astype(float)).max() < 1e-9
+
+
+@settings(max_examples=40, deadline=None)
+@given(instances)
+def test_constants_bracket_regret(x: Any) -> None:
+    mdp, A, B = x
+    L, U = soundness_constants(mdp)
+    assert L > 0
+    d = starc_distance(A, B, mdp, norm="linf")
+    if reward_range(A, mdp) != 0:
+        assert L * d <= worst_case_regret(A, B, mdp).regret <= U * d
+    assert soundness_constants(mdp.float())[1] == pytest.approx(float(U), rel=1e-9)
+
+
+def test_constants_of_the_first_instance() -> None:
+    assert soundness_constants(W1) == (Fraction(5, 44), Fraction(22, 5))
+    P = np.zeros((2, 2, 2))
+    P[..., 0] = 1
+    assert soundness_constants(environment(P, 0.9, np.array([1.0, 0.0]))) == (0.0, np.inf)
+
+
+def test_membership_is_decided() -> None:
+    shaped = potential_shaping(exact([2, 7]), W1) + project_redistribution(R1, W1)
+    assert is_trivial_reward(shaped, W1) and not is_trivial_reward(R1, W1)
+    off = shaped.copy()
+    off[0, 0, 0] += Fraction(1, 10**30)
+    assert not is_trivial_reward(off, W1)
+    assert is_trivial_reward(shaped.astype(float), W1.float())
+    assert not is_trivial_reward(R1.astype(float), W1.float())
 
 
 def test_trivial_space_has_the_dimension_stated() -> None:
