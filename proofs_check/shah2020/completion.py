@@ -289,7 +289,6 @@ spectral: Claim[Kernel] = Claim(
     named={"|s − a|, r = 1": Kernel(400, 1, 0), "r = 24": Kernel(400, 24, 0)},
     mutants=[
         Mutant("½/r²", rhs=lambda x: 0.5 / x.r**2),
-        Mutant("tail ½/r − ⅓", rhs=lambda x: max(0.5 / x.r - 1 / 3, 1e-9)),
     ],
     expect=SUPPORTED,
 )

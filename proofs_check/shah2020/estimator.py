@@ -36,21 +36,27 @@ def quiet(x: Cross) -> Cross:
     return x.with_noise(0 * x.E)
 
 
+def filled(x: Cross) -> Table:
+    """The library's estimate; where W is singular the formula with W⁺ (the library refuses there)."""
+    if x.full_rank:
+        return x.estimate
+    W = x.Q[np.ix_(x.I, x.J)]
+    return np.asarray(x.Q[:, list(x.J)] @ table(np.linalg.pinv(W.astype(float))) @ x.Q[list(x.I)])
+
+
+SINGULAR = Cross(table([[1, 0], [0, 0]]), (1,), (1,), table([[0, 0], [0, 0]]))
+
 cross_exact: Claim[Cross] = Claim(
     statement="no noise, rank W = rank Q = r: Q̄ = CW⁻¹D = Q",
     source=PAPER.at("Section 4, pseudo-skeleton"),
     let=decoded(lambda b: quiet(cross(b))),
-    assume=[],
-    then=Eq(lhs=lambda x: x.estimate, rhs=lambda x: x.Q),
+    assume=[Assumption("rank W = rank Q = r", lambda x: x.full_rank, SINGULAR)],
+    then=Eq(lhs=filled, rhs=lambda x: x.Q),
     tight=Tight(Cross(THREE, (0, 2), (0, 2), ZERO3), within=0),
     mutants=[
         Mutant(
             "one row and one column are always enough",
             lhs=lambda x: np.outer(x.Q[:, x.J[0]], x.Q[x.I[0]]) / x.Q[x.I[0], x.J[0]],
-        ),
-        Mutant(
-            "any r rows and columns (Q = diag(1, 0), I = J = {1}: the pseudo-inverse gives 0)",
-            then=Eq(lambda x: table([[0, 0], [0, 0]]), lambda x: table([[1, 0], [0, 0]])),
         ),
     ],
     expect=CERTIFIED,
@@ -195,10 +201,6 @@ cme_general: Claim[Cross] = Claim(
             named_only=True,
         ),
         Mutant("c_me = κ", then=Leq(largest, lambda x: uniform(x, x.bound.kappa))),
-        Mutant(
-            "without η ≤ σ/(2r)",
-            then=Leq(lambda x: largest(flat(F(9, 10))), lambda x: uniform(flat(F(9, 10)))),
-        ),
     ],
     expect=CERTIFIED,
 )

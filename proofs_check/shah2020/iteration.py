@@ -167,7 +167,7 @@ contraction: Claim[Run] = Claim(
     named={"flat": FLAT_RUN},
     mutants=[
         Mutant("rate γ^t", rhs=lambda x: x.bound(x.gamma)),
-        Mutant("θ = γc_me", rhs=lambda x: [b * F(3, 4) / 4**t for t, b in enumerate(x.bound(x.theta), 1)]),
+        Mutant("rate (θ/4)^t", rhs=lambda x: [b * F(3, 4) / 4**t for t, b in enumerate(x.bound(x.theta), 1)]),
     ],
     expect=CERTIFIED,
 )
