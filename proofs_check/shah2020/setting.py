@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from numpy.typing import NDArray
 
+import rltheory as rl
 from rltheory.checks import Paper
 from rltheory.operators import CrossBound, cross_estimate
 
@@ -31,12 +32,8 @@ Table = NDArray[Any]
 HALF = F(1, 2)
 
 
-def table(x: Any) -> Table:
-    """Nested lists as an object array of Fractions."""
-    arr = np.array(x, dtype=object)
-    out = np.empty(arr.shape, dtype=object)
-    out.reshape(-1)[:] = [F(v) for v in arr.reshape(-1)]
-    return out
+table = rl.exact_array
+"""Nested lists as an object array of Fractions."""
 
 
 def inverse(W: Table) -> Table:

@@ -171,7 +171,7 @@ val_canonical: Claim[Levelled] = Claim(
         Mutant(
             "with the value of another reward",
             then=Eq(
-                lambda x: x.W.returns(x.R1 + x.W.gamma * 0 + (x.advantage(x.R2) - x.R2)),
+                lambda x: x.W.returns(x.R1 + x.advantage(x.R2) - x.R2),
                 lambda x: x.relative(x.R1),
             ),
         ),

@@ -191,15 +191,26 @@ def U2(x: Hulled) -> F:
 
 TWO_ACTIONS = Hulled(*(getattr(one_state([1, 0], [0, 1]), f) for f in ("W", "R1", "R2")))
 
+
+def close(read: Bytes) -> Hulled:
+    """Half of the time R2 is within 10⁻⁵ of R1."""
+    x = hulled(read)
+    return Hulled(x.W, x.R1, x.R1 + F(1, 10**5) * x.R2) if read.below(2) else x
+
+
 sound_complete: Claim[Hulled] = Claim(
     statement="VAL-2-2: L·d ≤ Reg ≤ U·d with U = K/k, L = k/(2K) (R1 nontrivial; squares compared)",
     source=PAPER.at("Theorems on soundness and completeness; constants derived"),
-    let=decoded(hulled),
+    let=decoded(close),
     assume=[nontrivial(Hulled(TWO_ACTIONS.W, 0 * TWO_ACTIONS.R1, TWO_ACTIONS.R2))],
     then=Leq(lhs=lambda x: [scaled(x, 1 / U2(x) / 4), x.reg**2], rhs=lambda x: [x.reg**2, scaled(x, U2(x))]),
     tight=Tight(TWO_ACTIONS, within=0),
     mutants=[
         Mutant("L without the factor ½", lhs=lambda x: [scaled(x, 1 / U2(x)), F(0)]),
+        Mutant(
+            "complete with L = 1/100 for d = √‖s1 − s2‖₂, which is not admissible",
+            then=Leq(lambda x: scaled(x, F(1, 10**8)), lambda x: x.reg**4),
+        ),
         Mutant("U = K/(2k)", rhs=lambda x: [x.reg**2, scaled(x, U2(x) / 4)]),
     ],
     expect=CERTIFIED,

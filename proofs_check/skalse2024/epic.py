@@ -154,8 +154,10 @@ SCALES = (F(1, 2), F(1), F(3), F(10), F(100), F(10**4), F(10**6))
 
 
 def drowned(read: Bytes) -> Drowned:
-    """Random R, X and N."""
+    """Random R, X and N; half of the time τ has full support."""
     W = world(read, S=3, A=2, least=2)
+    if read.below(2):
+        W = World(W.tau / 2 + table([F(1, 2 * W.S)] * W.S), W.mu, W.gamma)
     N = SCALES[read.below(7)]
     return Drowned(W, read.reward(W.tau.shape), W.redistribution(read.reward(W.tau.shape)), N)
 
@@ -187,6 +189,12 @@ epic_unsound: Claim[Drowned] = Claim(
         Mutant("q/N^1.5", then=Leq(lambda x: x.sides("EPIC")[0], lambda x: x.sides("EPIC", 1.5)[1])),
         Mutant(
             "q/(2N)", then=Leq(lambda x: x.sides("EPIC")[0].lower * 2, lambda x: x.sides("EPIC")[1].upper)
+        ),
+        Mutant(
+            "EPIC is sound with U = 10 where τ has full support",
+            then=Leq(
+                lambda x: x.x.reg if (x.W.tau > 0).all() else F(0), lambda x: 10 * x.sides("EPIC")[0].upper
+            ),
         ),
         Mutant(
             "EPIC is sound with U = 1000",

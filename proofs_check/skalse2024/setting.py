@@ -33,12 +33,8 @@ Table = NDArray[Any]
 HALF = F(1, 2)
 
 
-def table(x: Any) -> Table:
-    """Nested lists as an object array of Fractions."""
-    arr = np.array(x, dtype=object)
-    out = np.empty(arr.shape, dtype=object)
-    out.reshape(-1)[:] = [F(v) for v in arr.reshape(-1)]
-    return out
+table = rl.exact_array
+"""Nested lists as an object array of Fractions."""
 
 
 def gauss(A: Table, b: Table) -> Table:
