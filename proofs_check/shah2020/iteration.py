@@ -166,6 +166,16 @@ contraction: Claim[Run] = Claim(
     tight=Loose(0.9, "every term of the proof at once is not attained"),
     named={"flat": FLAT_RUN},
     mutants=[
+        Mutant(
+            "one step without c_me: E_t ≤ γE_{t−1} + x_t",
+            then=Leq(
+                lambda x: x.errors[1:],
+                lambda x: [
+                    x.gamma * e + b / (4 * x.c_me)
+                    for e, b in zip(x.errors, x.bound(x.theta)[1:], strict=False)
+                ],
+            ),
+        ),
         Mutant("rate γ^t", rhs=lambda x: x.bound(x.gamma)),
         Mutant("rate (θ/4)^t", rhs=lambda x: [b * F(3, 4) / 4**t for t, b in enumerate(x.bound(x.theta), 1)]),
     ],
