@@ -60,7 +60,7 @@ def main() -> None:
     runs = [
         rl.ValueIteration(tol=1e-8),
         rl.ValueIteration(tol=1e-8, sweep="gauss-seidel"),
-        rl.AnchoredValueIteration(tol=1e-3),
+        rl.solvers.AnchoredValueIteration(tol=1e-3),
     ]
     done = [rl.solve(mdp, r, throw=False) for r in runs]
     k = np.arange(1, 1 + max(len(s.residuals) for s in done))

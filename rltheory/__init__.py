@@ -20,10 +20,9 @@ __getattr__, __dir__, __all__ = attach(
         "operators.objectives": "cvar expected_utility",
         "results": "Enclosure ReturnLaw Solution Status",
         "solvers": (
-            "AnchoredValueIteration AverageReward BackwardInduction Blackwell ImplicitQ LinearProgram "
-            "ModifiedPolicyIteration NaturalPolicyGradient PolicyIteration PolicyMirrorDescent SSPSolver "
-            "SoftValueIteration StockDP ValueIteration advantage average_value diameter evaluate "
-            "hitting_times solve solve_batch starc_distance"
+            "AverageReward BackwardInduction Blackwell ImplicitQ LinearProgram ModifiedPolicyIteration "
+            "PolicyIteration SSPSolver SoftValueIteration StockDP ValueIteration advantage evaluate solve "
+            "solve_batch starc_distance"
         ),
         "checks": "",
         "reports": "",

@@ -28,7 +28,7 @@ SOLVERS = [
     Entry("value-iteration", lambda: rl.ValueIteration(), 1e-8, False),
     Entry("value-iteration-eliminating", lambda: rl.ValueIteration(eliminate=True), 1e-8, False),
     Entry("gauss-seidel", lambda: rl.ValueIteration(sweep="gauss-seidel"), 1e-8, False),
-    Entry("anchored", lambda: rl.AnchoredValueIteration(), 1e-8, False),
+    Entry("anchored", lambda: rl.solvers.AnchoredValueIteration(), 1e-8, False),
     Entry("modified-pi", lambda: rl.ModifiedPolicyIteration(), 1e-8, False),
     Entry("modified-pi-3", lambda: rl.ModifiedPolicyIteration(sweeps=3), 1e-8, False),
     Entry("linear-program", lambda: rl.LinearProgram(), 1e-8, True),

@@ -144,7 +144,7 @@ class Average:
     @cached_property
     def averages(self) -> list[AverageSolution]:
         """Gain and bias of each of them."""
-        return [rl.average_value(self.M, d) for d in self.policies]
+        return [rl.solvers.average_value(self.M, d) for d in self.policies]
 
     @cached_property
     def best_gain(self) -> StateVec:

@@ -75,7 +75,7 @@ class Blackwell(Average):
     @cached_property
     def average(self) -> AverageSolution:
         """Its gain and bias."""
-        return rl.average_value(self.M, self.found.pi)
+        return rl.solvers.average_value(self.M, self.found.pi)
 
     def of_worst(self, gamma: Fraction) -> StateVec:
         """v_γ of the gain-optimal policy of least bias."""
@@ -176,7 +176,7 @@ class Communicating(Average):
     @cached_property
     def D(self) -> Any:
         """Diameter, one shortest path problem for each target."""
-        return rl.diameter(self.M)
+        return rl.solvers.diameter(self.M)
 
     @cached_property
     def excess(self) -> Any:
@@ -284,12 +284,12 @@ class PerStep(Policies):
     @cached_property
     def first(self) -> AverageSolution:
         """g^π and h^π."""
-        return rl.average_value(self.M, self.pi)
+        return rl.solvers.average_value(self.M, self.pi)
 
     @cached_property
     def gain_change(self) -> Any:
         """g^π' − g^π, from state 0."""
-        return rl.average_value(self.M, self.pi2).gain[0] - self.first.gain[0]
+        return rl.solvers.average_value(self.M, self.pi2).gain[0] - self.first.gain[0]
 
     @cached_property
     def surplus(self) -> StateVec:

@@ -91,7 +91,7 @@ def test_garnet_5_soft() -> None:
 
 
 def test_garnet_5_natural_policy_gradient() -> None:
-    path = rl.NaturalPolicyGradient(F(1, 2), 10).run(GARNET_5)
+    path = rl.solvers.NaturalPolicyGradient(F(1, 2), 10).run(GARNET_5)
     mean = [F(sum(path.V[t])) / 5 for t in (0, 1, 5, 10)]
     assert close(mean, "4.58904171340633", "6.786636111450747", "7.3311841238107975", "7.367052245372333")
     assert float(path.error) < 1e-15

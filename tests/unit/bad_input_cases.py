@@ -97,7 +97,7 @@ CASES: dict[str, list[Case]] = {
         case("rl.PolicyIteration(rule='fastest')", InvalidArgument, "rule='fastest'", "howard"),
         case("rl.PolicyIteration(pi0=[0, 7]).run(mdp)", InvalidArgument, "7", "state 1"),
         case("rl.SoftValueIteration(tau=0.0)", InvalidArgument, "tau=0.0"),
-        case("rl.NaturalPolicyGradient(eta=-1.0, iterations=3)", InvalidArgument, "eta=-1.0", "eta > 0"),
+        case("rl.solvers.NaturalPolicyGradient(eta=-1.0, iterations=3)", InvalidArgument, "eta=-1.0"),
         case("rl.AverageReward(method='magic')", InvalidArgument, "method='magic'", "policy-iteration"),
         case("rl.greedy(mdp, [1.0, 2.0, 3.0])", InvalidArgument, "shape=(3,)", "(2,)"),
         case("rl.solve(mdp, rl.ValueIteration(V0=[np.nan, 0.0]))", InvalidArgument, "V0", "finite"),

@@ -176,7 +176,7 @@ def test_anchored_iterates_and_rate() -> None:
     """Exact iterates against the definition; the rate of Lee and Ryu where plain VI does not move."""
     mdp = rl.gallery.swap_chain(gamma=F(9, 10))
     v0 = [F(1), F(-1)]
-    sol = rl.solve(mdp, rl.AnchoredValueIteration(V0=v0, max_iter=6), throw=False)
+    sol = rl.solve(mdp, rl.solvers.AnchoredValueIteration(V0=v0, max_iter=6), throw=False)
     V, errors = list(v0), [float(max(abs(x - v) for x, v in zip(T(mdp, v0), v0)))]
     for k in range(1, 6):
         beta = 1 / sum(mdp.gamma ** (-2 * i) for i in range(k + 1))
@@ -184,11 +184,12 @@ def test_anchored_iterates_and_rate() -> None:
         errors.append(float(max(abs(x - v) for x, v in zip(T(mdp, V), V))))
     assert sol.residuals == tuple(errors)
     slow = rl.gallery.swap_chain(gamma=0.999)
-    run = rl.solve(slow, rl.AnchoredValueIteration(V0=[1.0, -1.0], max_iter=101, tol=1e-15), throw=False)
+    anchored = rl.solvers.AnchoredValueIteration(V0=[1.0, -1.0], max_iter=101, tol=1e-15)
+    run = rl.solve(slow, anchored, throw=False)
     assert abs(run.residuals[0] - 1.999) < 1e-12
     assert abs(run.residuals[10] - 0.18082) < 1e-5  # bound 0.18263; plain VI 1.979
     assert abs(run.residuals[100] - 0.01882) < 1e-5  # bound 0.02070; plain VI 1.809
-    zero = rl.solve(garnet(1, 3, 2, 2, 0.0), rl.AnchoredValueIteration())
+    zero = rl.solve(garnet(1, 3, 2, 2, 0.0), rl.solvers.AnchoredValueIteration())
     assert zero.status is Status.SOLVED
 
 
@@ -224,7 +225,7 @@ def test_modified_policy_iteration_needs_few_greedy_steps() -> None:
         (lambda: rl.ValueIteration(sweep="sor"), "sweep='sor'"),
         (lambda: rl.ValueIteration(order=[0, 1]), "order: only used by"),
         (lambda: rl.ModifiedPolicyIteration(sweeps=0), "sweeps=0.*ValueIteration"),
-        (lambda: rl.AnchoredValueIteration(tol=-1), "tol=-1"),
+        (lambda: rl.solvers.AnchoredValueIteration(tol=-1), "tol=-1"),
         (lambda: _run(rl.ValueIteration(V0=[0.0])), r"V: shape=\(1,\)"),
         (lambda: _run(rl.ValueIteration(V0=[np.nan] * 3)), "V0: not finite"),
         (lambda: _run(rl.ValueIteration(sweep="gauss-seidel", order=[0, 0, 1])), "permutation"),
