@@ -11,7 +11,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "arrays": "exact_array float_array span sup_norm uniform",
         "errors": "",
-        "models": "MDP SSP FiniteHorizonMDP OutcomeMDP Policy from_counts gallery stock_augmented",
+        "models": "MDP SSP FiniteHorizonMDP LatentMDP OutcomeMDP Policy from_counts gallery processes stock_augmented",
         "models.io": "from_arrays from_drn from_gymnasium from_prism load save",
         "operators": (
             "bellman expectile greedy objectives occupancy q_values reward_vector state_action_occupancy "

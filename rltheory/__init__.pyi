@@ -10,10 +10,12 @@ from .arrays import uniform as uniform
 from .models import MDP as MDP
 from .models import SSP as SSP
 from .models import FiniteHorizonMDP as FiniteHorizonMDP
+from .models import LatentMDP as LatentMDP
 from .models import OutcomeMDP as OutcomeMDP
 from .models import Policy as Policy
 from .models import from_counts as from_counts
 from .models import gallery as gallery
+from .models import processes as processes
 from .models import stock_augmented as stock_augmented
 from .models.io import from_arrays as from_arrays
 from .models.io import from_drn as from_drn

@@ -1,8 +1,10 @@
 from . import gallery as gallery
+from . import processes as processes
 from .dataset import from_counts as from_counts
 from .dataset import mixture_behaviour as mixture_behaviour
 from .dataset import sample_counts as sample_counts
 from .finite_horizon import FiniteHorizonMDP as FiniteHorizonMDP
+from .latent import LatentMDP as LatentMDP
 from .mdp import MDP as MDP
 from .outcomes import OutcomeMDP as OutcomeMDP
 from .policy import Policy as Policy

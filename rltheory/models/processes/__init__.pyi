@@ -1,0 +1,1 @@
+from .polynomial import PolynomialDiffusion as PolynomialDiffusion
