@@ -17,6 +17,7 @@ from ...arrays import Real
 from ...errors import InvalidArgument, InvalidFile
 from .. import gallery
 from ..finite_horizon import FiniteHorizonMDP
+from ..latent import LatentMDP
 from ..mdp import MDP
 from ..ssp import SSP
 from ._text import parse_number
@@ -44,7 +45,7 @@ def load(source: str | os.PathLike[str], gamma: Real | None = None, **options: A
 
     Returns
     -------
-    MDP, SSP or FiniteHorizonMDP
+    MDP, SSP, FiniteHorizonMDP or LatentMDP
         As stored, or as the gallery function returns.
 
     Raises
@@ -139,7 +140,7 @@ def _gallery(rest: str, gamma: Real | None, options: dict[str, Any]) -> Model:
             f"load: gallery:{name} needs {', '.join(missing)}; write gallery:{name}?{missing[0]}=…"
         )
     model = make(**options)
-    if not isinstance(model, (MDP, SSP, FiniteHorizonMDP)):
+    if not isinstance(model, (MDP, SSP, FiniteHorizonMDP, LatentMDP)):
         what = "a pair of models" if isinstance(model, tuple) else f"an {type(model).__name__}"
         raise InvalidArgument(f"load: gallery:{name} is {what}; call gallery.{name}() instead")
     return model

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from ...arrays import frozen, owned
 from ...errors import InvalidArgument, InvalidFile, InvalidModel
 from ..finite_horizon import FiniteHorizonMDP
+from ..latent import LatentMDP
 from ..mdp import MDP
 from ..ssp import SSP
 from ._text import atomic, parse_number, spell
@@ -33,11 +34,11 @@ MAX_BYTES = 1 << 34
 PIECE = 1 << 20
 """Bytes read at a time."""
 
-Model = MDP | SSP | FiniteHorizonMDP
+Model = MDP | SSP | FiniteHorizonMDP | LatentMDP
 
 
 def save_npz(model: Model, path: str | os.PathLike[str]) -> Path:
-    """Write an `MDP`, `SSP` or `FiniteHorizonMDP` to `path` (.npz); an existing file is replaced at once.
+    """Write an `MDP`, `SSP`, `FiniteHorizonMDP` or `LatentMDP` to `path` (.npz), replacing it at once.
 
     `load_npz` returns an equal model, in the same layout and number system.
 
@@ -47,7 +48,10 @@ def save_npz(model: Model, path: str | os.PathLike[str]) -> Path:
         If `model` is none of these.
     """
     head: dict[str, Any]
-    if isinstance(model, FiniteHorizonMDP):
+    stages: tuple[MDP, ...]
+    if isinstance(model, LatentMDP):
+        stages, head = (), {"kind": "latent", **_latent_members(model)}
+    elif isinstance(model, FiniteHorizonMDP):
         stages = model.stages
         g = _numbers(model.terminal_reward)
         head = {
@@ -61,7 +65,7 @@ def save_npz(model: Model, path: str | os.PathLike[str]) -> Path:
         head = {"kind": "ssp" if isinstance(model, SSP) else "mdp"}
     else:
         raise InvalidArgument(
-            f"save: {type(model).__name__} is not a model; pass an MDP, SSP or FiniteHorizonMDP"
+            f"save: {type(model).__name__} is not a model; pass an MDP, SSP, FiniteHorizonMDP or LatentMDP"
         )
     arrays = {"version": np.int64(VERSION), "stages": np.int64(len(stages)), **head}
     for i, mdp in enumerate(stages):
@@ -96,6 +100,17 @@ def _members(mdp: MDP) -> dict[str, Any]:
         if labels is not None:
             out[name] = _bytes(list(labels))
     return out
+
+
+def _latent_members(model: LatentMDP) -> dict[str, Any]:
+    names = ("weights", "nu", "P", "R")
+    return {
+        "shape": np.array([model.M, model.S, model.A, model.H]),
+        "exact": np.bool_(model.is_exact),
+        "observe_rewards": np.bool_(model.observe_rewards),
+        "scale": _text([model.scale]),
+        **{name: _numbers(getattr(model, name)) for name in names},
+    }
 
 
 def _bytes(lines: list[str]) -> NDArray[np.uint8]:
@@ -139,6 +154,13 @@ def load_npz(path: str | os.PathLike[str]) -> Model:
             f"{where}: version {file.integer('version')}, this rltheory reads {VERSION}; upgrade rltheory"
         )
     count = file.integer("stages")
+    if count == 0:
+        try:
+            return _latent(file)
+        except (InvalidModel, ValueError, IndexError) as exc:
+            if isinstance(exc, InvalidFile):
+                raise
+            raise InvalidFile(f"{where}: describes no valid model: {exc}") from exc
     if not 1 <= count <= len(members):
         raise InvalidFile(f"{where}: stages={count}, expected 1..{len(members)}; write it again with save()")
     try:
@@ -299,6 +321,24 @@ def _stage(file: _File, at: str) -> MDP:
             f"{file.where}: {mdp!r}, expected S, A, N = {S}, {A}, {N}; write it again with save()"
         )
     return mdp
+
+
+def _latent(file: _File) -> LatentMDP:
+    if file.strings("kind")[0] != "latent":
+        raise InvalidFile(
+            f"{file.where}: kind={file.strings('kind')[0]!r} with 0 stages; write it with save()"
+        )
+    M, S, A, H = (int(v) for v in file.integers("shape").reshape(4))
+    exact, seen = bool(file.get("exact").reshape(-1)[0]), bool(file.get("observe_rewards").reshape(-1)[0])
+    shapes = {"weights": (M,), "nu": (M, S), "P": (M, S, A, S), "R": (M, S, A)}
+    parts = {name: file.numbers(name, exact).reshape(shape) for name, shape in shapes.items()}
+    laws = [parts[name].reshape(-1, parts[name].shape[-1]) for name in ("weights", "nu", "P")]
+    lifted = exact and not all((law.sum(axis=1) == 1).all() for law in laws)
+    if lifted:  # doubles made exact: their laws sum to one up to rounding only
+        parts = {name: x.astype(np.float64) for name, x in parts.items()}
+    model = LatentMDP.from_arrays(**parts, H=H, observe_rewards=seen, normalisation="waive")
+    model._set(scale=file.scalar("scale"))
+    return model.exact() if lifted else model
 
 
 def _mdp(file: _File, at: str, rows: Any, R: Any, mu: Any, gamma: Any, R_next: Any) -> MDP:
