@@ -11,6 +11,7 @@ __getattr__, _, _later = attach(
     __name__,
     {
         "canonical": "canonicalise minimal_representative",
+        "confidence": "confidence_sequence mixture_radius stitched_radius",
         "cross": "CrossBound anchors_by_volume cross_estimate leverage_scores",
         "distributional": (
             "categorical_bellman categorical_laws categorical_projection quantile_bellman quantile_laws "

@@ -4,6 +4,9 @@ from .bellman import greedy as greedy
 from .bellman import q_values as q_values
 from .canonical import canonicalise as canonicalise
 from .canonical import minimal_representative as minimal_representative
+from .confidence import confidence_sequence as confidence_sequence
+from .confidence import mixture_radius as mixture_radius
+from .confidence import stitched_radius as stitched_radius
 from .cross import CrossBound as CrossBound
 from .cross import anchors_by_volume as anchors_by_volume
 from .cross import cross_estimate as cross_estimate
