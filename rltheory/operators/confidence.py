@@ -164,7 +164,7 @@ def _bounded(
         raise InvalidArgument(
             f"confidence_sequence: lower={lower}, upper={upper}; need lower < upper, finite"
         )
-    outside = ~((X >= lower) & (X <= upper))
+    outside = ~((lower <= X) & (upper >= X))
     if outside.any():
         i, j = (int(k) for k in np.argwhere(outside)[0])
         raise InvalidArgument(
