@@ -19,11 +19,15 @@ __getattr__, _, _later = attach(
         ),
         "encoded": "HLGauss OneHot TwoHot encoded_bellman policy_chain",
         "encodings": "c51 hl_gauss one_hot readout two_hot",
+        "metric": (
+            "Metric lipschitz lipschitz_envelope local_lipschitz quotient value_lipschitz_bound"
+        ),
         "objectives": "",
         "shaping": (
             "RewardDecomposition explain_reward is_trivial_reward mean_reward potential_shaping "
             "project_redistribution trivial_basis trivial_dimension"
         ),
+        "transport": "Transport dynamics_lipschitz kernel_distance wasserstein_1 wasserstein_inf",
     },
 )
 __all__ = [

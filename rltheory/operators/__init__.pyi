@@ -32,6 +32,12 @@ from .encodings import two_hot as two_hot
 from .expectile import expectile as expectile
 from .expectile import implicit_bellman as implicit_bellman
 from .expectile import one_level_bellman as one_level_bellman
+from .metric import Metric as Metric
+from .metric import lipschitz as lipschitz
+from .metric import lipschitz_envelope as lipschitz_envelope
+from .metric import local_lipschitz as local_lipschitz
+from .metric import quotient as quotient
+from .metric import value_lipschitz_bound as value_lipschitz_bound
 from .occupancy import occupancy as occupancy
 from .occupancy import state_action_occupancy as state_action_occupancy
 from .policy import reward_vector as reward_vector
@@ -44,3 +50,8 @@ from .shaping import potential_shaping as potential_shaping
 from .shaping import project_redistribution as project_redistribution
 from .shaping import trivial_basis as trivial_basis
 from .shaping import trivial_dimension as trivial_dimension
+from .transport import Transport as Transport
+from .transport import dynamics_lipschitz as dynamics_lipschitz
+from .transport import kernel_distance as kernel_distance
+from .transport import wasserstein_1 as wasserstein_1
+from .transport import wasserstein_inf as wasserstein_inf
