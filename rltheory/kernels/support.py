@@ -58,6 +58,14 @@ SUPPORT: tuple[Row, ...] = tuple(
     Row("categorical", "projection_error", True, False, note=CERTIFIED),
     Row("quantile", "backup", True, True, note="bisects; the CPU merges"),
     Row("quantile", "projection_error", True, False, note=CERTIFIED),
+    Row("normals", "normals", True, True, note="words bit for bit"),
+    Row("normals", "uniforms", True, True, note="words bit for bit"),
+    Row("normals", "gammas", True, True),
+    Row("normals", "square_root", True, True),
+    Row("paths", "affine", True, True),
+    Row("paths", "exponential", True, True),
+    Row("paths", "linear", True, True),
+    Row("paths", "square_root", True, True),
     Row("evaluate", "solve_discounted", True, True, "cupy", "dense LU or BiCGSTAB and sweeps; no sparse LU"),
 )
 

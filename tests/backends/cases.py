@@ -200,6 +200,58 @@ def quantile(cpu: Any, card: Any) -> tuple[list[Any], list[Any]]:
     return ours, theirs
 
 
+def draws(function: str) -> Callable[[Any, Any], tuple[list[Any], list[Any]]]:
+    """Far paths and long rows among them, so that every counter word and the slow branches are used."""
+
+    def run(cpu: Any, card: Any) -> tuple[list[Any], list[Any]]:
+        ours: list[Any] = []
+        theirs: list[Any] = []
+        key = np.uint64(0x9D39247E33776D41)
+        for into, module in ((ours, cpu), (theirs, card)):
+            f = getattr(module, function)
+            for first in (np.uint64(0), np.uint64(2**40 + 5)):
+                if function in ("normals", "uniforms"):
+                    for skip, out in ((1, np.full((3, 302), 7.0)), (0, np.full((2, 5), np.nan))):
+                        f(key, first, skip, out)
+                        into.append(out)
+                elif function == "gammas":
+                    for shape in (0.2, 1.0, 7.5):
+                        out = np.full((2, 60), np.nan)
+                        f(key, first, shape, out)
+                        into.append(out)
+                else:
+                    for degrees, scale in ((0.0, 0.3), (0.7, 0.01), (3.0, 0.002)):
+                        out = np.full((3, 20), np.nan)
+                        out[:, 0] = (0.5, 1.0, 2.0)
+                        f(key, first, 0.9, scale, degrees, out)
+                        into.append(out)
+        return ours, theirs
+
+    return run
+
+
+def recursions(function: str) -> Callable[[Any, Any], tuple[list[Any], list[Any]]]:
+    """Seven paths: one group of four and the rest."""
+
+    def run(cpu: Any, card: Any) -> tuple[list[Any], list[Any]]:
+        rng = np.random.default_rng(4)
+        F, L = rng.normal(size=(3, 3)) / 2, np.tril(rng.normal(size=(3, 3)))
+        gammas = rng.standard_gamma(1.5, (7, 11))
+        lead: tuple[Any, ...] = {
+            "affine": (0.9, 0.1, 0.3),
+            "exponential": (0.05, 0.2),
+            "linear": (F, rng.normal(size=3), L),
+            "square_root": (0.9, 0.05, gammas),
+        }[function]
+        start = rng.normal(size=(7, 12)) if function != "square_root" else rng.random((7, 12))
+        ours, theirs = start.copy(), start.copy()
+        getattr(cpu, function)(*lead, ours)
+        getattr(card, function)(*lead, theirs)
+        return [ours], [theirs]
+
+    return run
+
+
 def cases() -> dict[str, Callable[[Any, Any], tuple[list[Any], list[Any]]]]:
     """Case of each simulated row, by name."""
     from rltheory.kernels.support import SUPPORT
@@ -212,6 +264,10 @@ def cases() -> dict[str, Callable[[Any, Any], tuple[list[Any], list[Any]]]]:
                 make = categorical(row.function)
             elif row.module == "quantile":
                 make = quantile
+            elif row.module == "normals":
+                make = draws(row.function)
+            elif row.module == "paths":
+                make = recursions(row.function)
             else:
                 make = own.get(row.function) or bellman(row.module, row.function)
             table[f"{row.module}.{row.function}"] = make

@@ -83,6 +83,7 @@ def test_the_table_says_what_exists(module: str) -> None:
 
 CATEGORICAL, QUANTILE = "rltheory.kernels.gpu.categorical", "rltheory.kernels.gpu.quantile"
 SWEEPS, BATCHED = "rltheory.kernels.gpu._sweeps", "rltheory.kernels.gpu.batched"
+NORMALS, PATHS = "rltheory.kernels.gpu.normals", "rltheory.kernels.gpu.paths"
 PICK = "                    best, pick = q, k\n                acc"
 MUTANTS = [
     (SWEEPS, f"if q > best:\n{PICK}", f"if q >= best:\n{PICK}", "bellman_csr.backup"),
@@ -94,6 +95,10 @@ MUTANTS = [
     (QUANTILE, "<= x:", "< x:", "quantile.backup"),
     (QUANTILE, "+ 0.5 - slack", "+ 0.5 + slack", "quantile.backup"),
     (BATCHED, "tol * max(1.0, max(", "3e3 * tol * max(1.0, max(", "batched.solve_models"),
+    (NORMALS, "word = b if j & 1 else a", "word = a if j & 1 else b", "normals.normals"),
+    (NORMALS, "low + unit(a) * (high - low)", "low + unit(b) * (high - low)", "normals.normals"),
+    (NORMALS, "if n >= 0.0 and (us", "if n >= 9.0 and (us", "normals.square_root"),
+    (PATHS, "for j in range(r + 1):", "for j in range(r):", "paths.linear"),
 ]  # fmt: skip
 
 

@@ -1,5 +1,5 @@
 """The CPU kernels' names for a CUDA card: `bellman_csr`, `bellman_dense`, `batched`, `evaluate`,
-`categorical`, `quantile`.
+`categorical`, `quantile`, `normals`, `paths`.
 
 Arrays are anything with ``__cuda_array_interface__`` (CuPy, Numba, PyTorch); host arrays are copied to
 the card and, where they are outputs, back.  Sums are taken in another order than on the CPU, so values

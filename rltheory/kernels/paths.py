@@ -1,0 +1,75 @@
+"""Recursions that turn rows of normals into paths, in place.
+
+Row p of `out` (paths, n+1) holds the start in column 0 and the normals Z_1..Z_n after it (`..normals`); it
+leaves with X_0..X_n.  Vector paths are rows of (n+1)·d numbers, time first.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ._jit import njit
+
+
+@njit(cache=True, nogil=True)
+def affine(a: Any, c: Any, s: Any, out: Any) -> Any:
+    """X_{i+1} = a·X_i + c + s·Z_{i+1}; four paths at a time, whose chains of operations overlap."""
+    paths = out.shape[0]
+    whole = paths - paths % 4
+    for p in range(0, whole, 4):
+        x0, x1, x2, x3 = out[p, 0], out[p + 1, 0], out[p + 2, 0], out[p + 3, 0]
+        for i in range(1, out.shape[1]):
+            x0 = a * x0 + (c + s * out[p, i])
+            x1 = a * x1 + (c + s * out[p + 1, i])
+            x2 = a * x2 + (c + s * out[p + 2, i])
+            x3 = a * x3 + (c + s * out[p + 3, i])
+            out[p, i] = x0
+            out[p + 1, i] = x1
+            out[p + 2, i] = x2
+            out[p + 3, i] = x3
+    for p in range(whole, paths):
+        x0 = out[p, 0]
+        for i in range(1, out.shape[1]):
+            x0 = a * x0 + (c + s * out[p, i])
+            out[p, i] = x0
+
+
+@njit(cache=True, nogil=True)
+def exponential(c: Any, s: Any, out: Any) -> Any:
+    """X_i = X_0·exp(Σ_{j≤i} (c + s·Z_j))."""
+    for p in range(out.shape[0]):
+        x = out[p, 0]
+        y = 0.0
+        for i in range(1, out.shape[1]):
+            y += c + s * out[p, i]
+            out[p, i] = y
+        for i in range(1, out.shape[1]):
+            out[p, i] = x * math.exp(out[p, i])
+
+
+@njit(cache=True, nogil=True)
+def linear(F: Any, g: Any, L: Any, out: Any) -> Any:
+    """X_{i+1} = F·X_i + g + L·Z_{i+1} with L lower triangular, d numbers a step."""
+    d = g.size
+    for p in range(out.shape[0]):
+        for lo in range(d, out.shape[1], d):
+            for r in range(d - 1, -1, -1):  # L is lower triangular: row r needs Z_0..Z_r only
+                x = g[r]
+                for j in range(d):
+                    x += F[r, j] * out[p, lo - d + j]
+                for j in range(r + 1):
+                    x += L[r, j] * out[p, lo + j]
+                out[p, lo + r] = x
+
+
+@njit(cache=True, nogil=True)
+def square_root(decay: Any, scale: Any, gammas: Any, out: Any) -> Any:
+    """X_{i+1} = scale·((Z_{i+1} + √(X_i·decay/scale))² + 2·gammas[p, i])."""
+    ratio = decay / scale
+    for p in range(out.shape[0]):
+        x = out[p, 0]
+        for i in range(1, out.shape[1]):
+            z = out[p, i] + math.sqrt(x * ratio)
+            x = scale * (z * z + 2.0 * gammas[p, i - 1])
+            out[p, i] = x
