@@ -26,6 +26,7 @@ __getattr__, __dir__, __all__ = attach(
         ),
         "checks": "",
         "reports": "",
+        "reports.sweep": "sweep",
     },
 )
 __all__ += ["solvers"]

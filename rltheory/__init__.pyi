@@ -34,6 +34,7 @@ from .operators import state_action_occupancy as state_action_occupancy
 from .operators import transition_matrix as transition_matrix
 from .operators.objectives import cvar as cvar
 from .operators.objectives import expected_utility as expected_utility
+from .reports.sweep import sweep as sweep
 from .results import Enclosure as Enclosure
 from .results import ReturnLaw as ReturnLaw
 from .results import Solution as Solution
