@@ -12,13 +12,18 @@ __getattr__, _, _later = attach(
     {
         "canonical": "canonicalise minimal_representative",
         "confidence": "confidence_sequence mixture_radius stitched_radius",
+        "coverage": (
+            "ClippedRatio clip_ratio clipped_concentrability clipped_ratio density_ratio horizon_occupancy"
+        ),
         "cross": "CrossBound anchors_by_volume cross_estimate leverage_scores",
+        "diffusion": "",
         "distributional": (
             "categorical_bellman categorical_laws categorical_projection quantile_bellman quantile_laws "
             "quantile_projection sup_cramer sup_wasserstein"
         ),
         "encoded": "HLGauss OneHot TwoHot encoded_bellman policy_chain",
         "encodings": "c51 hl_gauss one_hot readout two_hot",
+        "latent": "HistoryTree history_tree",
         "metric": (
             "Metric lipschitz lipschitz_envelope local_lipschitz quotient value_lipschitz_bound"
         ),
@@ -27,6 +32,7 @@ __getattr__, _, _later = attach(
             "RewardDecomposition explain_reward is_trivial_reward mean_reward potential_shaping "
             "project_redistribution trivial_basis trivial_dimension"
         ),
+        "time_polynomial": "TimePolynomial coordinates exponential",
         "transport": "Transport dynamics_lipschitz kernel_distance wasserstein_1 wasserstein_inf",
     },
 )

@@ -1,3 +1,4 @@
+from . import diffusion as diffusion
 from . import objectives as objectives
 from .bellman import bellman as bellman
 from .bellman import greedy as greedy
@@ -7,6 +8,12 @@ from .canonical import minimal_representative as minimal_representative
 from .confidence import confidence_sequence as confidence_sequence
 from .confidence import mixture_radius as mixture_radius
 from .confidence import stitched_radius as stitched_radius
+from .coverage import ClippedRatio as ClippedRatio
+from .coverage import clip_ratio as clip_ratio
+from .coverage import clipped_concentrability as clipped_concentrability
+from .coverage import clipped_ratio as clipped_ratio
+from .coverage import density_ratio as density_ratio
+from .coverage import horizon_occupancy as horizon_occupancy
 from .cross import CrossBound as CrossBound
 from .cross import anchors_by_volume as anchors_by_volume
 from .cross import cross_estimate as cross_estimate
@@ -32,6 +39,8 @@ from .encodings import two_hot as two_hot
 from .expectile import expectile as expectile
 from .expectile import implicit_bellman as implicit_bellman
 from .expectile import one_level_bellman as one_level_bellman
+from .latent import HistoryTree as HistoryTree
+from .latent import history_tree as history_tree
 from .metric import Metric as Metric
 from .metric import lipschitz as lipschitz
 from .metric import lipschitz_envelope as lipschitz_envelope
@@ -50,6 +59,9 @@ from .shaping import potential_shaping as potential_shaping
 from .shaping import project_redistribution as project_redistribution
 from .shaping import trivial_basis as trivial_basis
 from .shaping import trivial_dimension as trivial_dimension
+from .time_polynomial import TimePolynomial as TimePolynomial
+from .time_polynomial import coordinates as coordinates
+from .time_polynomial import exponential as exponential
 from .transport import Transport as Transport
 from .transport import dynamics_lipschitz as dynamics_lipschitz
 from .transport import kernel_distance as kernel_distance

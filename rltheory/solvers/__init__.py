@@ -5,6 +5,10 @@ from ..lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "agents": (
+            "Agent BernsteinBonus CompiledLearner EULER ExploreThenCommit Learner MVP PSRL QUCB RandomAgent Task "
+            "UCBVI UCRL2"
+        ),
         "anchored": "AnchoredValueIteration",
         "atom_evaluation": "AtomEvaluation",
         "average_reward": "AverageReward average_value gain_bounds policy_laurent",
@@ -16,6 +20,7 @@ __getattr__, __dir__, __all__ = attach(
         "choice": "Portfolio",
         "completion": "Completion alternating_least_squares nuclear_norm_completion soft_impute",
         "constrained": "ConstrainedLP ConstrainedSolution",
+        "coverability": "Coverability coverability_coefficient",
         "cross_entropy": "CrossEntropyTD EncodedValue",
         "distributional": "CategoricalEvaluation QuantileEvaluation",
         "evaluation": "advantage evaluate",
@@ -23,18 +28,25 @@ __getattr__, __dir__, __all__ = attach(
         "flow_td": "FlowTD FlowValue",
         "gauss_seidel": "GaussSeidel",
         "gittins": "GittinsIndex bandit_mdp gittins_index index_policy",
+        "glow": "GLOW GLOWRun",
         "history_policies": "history_laws history_optimum",
         "hitting": "diameter hitting_times",
+        "hybrid": "FQI H2O MABO MLE HybridRun OfflineLearner hyglow optimal_concentrability",
         "implicit_q": "ImplicitQ ImplicitQIteration in_support_optimum revealed support_model",
         "krylov": "InexactPolicyIteration",
         "linear_program": "LinearProgram",
-        "low_rank": "LowRankQ LowRankResult LowRankSchedule UnitCubeTask low_rank_continuous",
+        "low_rank": "LowRankQ LowRankResult LowRankSchedule",
+        "low_rank_nets": "UnitCubeTask low_rank_continuous",
+        "martingale": "CTDRoot GMMRoot MartingaleLossRoot MartingaleSolution MeanSquareTDRoot",
+        "martingale_family": "ValueFamily",
         "modified_policy_iteration": "ModifiedPolicyIteration",
         "policy_gradient": "NaturalPolicyGradient PolicyMirrorDescent",
         "policy_iteration": "PolicyIteration",
         "portfolio": "solve",
         "probe": "Components Probe",
         "regularised": "SoftPolicyIteration SoftValueIteration soft_bellman soft_evaluate soft_policy",
+        "regret_curve": "RegretCurve RegretTable plot_horizons regret_table",
+        "regret_engine": "regret regret_by_horizon",
         "reward_regret": (
             "PolicyOrder WorstCaseRegret optimal_regret reward_extremes reward_range same_policy_order "
             "worst_case_regret"
@@ -51,5 +63,6 @@ __getattr__, __dir__, __all__ = attach(
         "topological": "Topological",
         "value_iteration": "ValueIteration",
         "variance": "horizon_variance return_variance",
+        "version_space": "FunctionClasses ModelClasses",
     },
 )

@@ -127,7 +127,8 @@ class PolynomialDiffusion:
             raise InvalidArgument(
                 f"PolynomialDiffusion: σ²(x0) = {value} at x0={x0}, must be ≥ 0; start inside the state space"
             )
-        low, high = -math.inf, math.inf
+        low: Real = -math.inf
+        high: Real = math.inf
         for r in self._sign_changes():
             if r <= x0 and self._grows_at(r):
                 low = max(low, r)
