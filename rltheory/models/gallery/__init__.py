@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ..random import garnet, random_garnet, random_mdp
 from .chains import chain, combination_lock, deep_sea, layered_dag, multi_scc, river_swim, two_cycle
+from .continuous import scalar_lqr, sine_gain, third_order_lqr
 from .control import acrobot, cart_pole, double_integrator, inverted_pendulum, mountain_car
 from .games import blackjack, gambler, secretary
 from .grids import cliff_walking, frozen_lake, gridworld, gridworld_5x5, maze, taxi
@@ -28,9 +29,12 @@ from .hard import (
     williams_baird,
     williams_baird_values,
 )
+from .latent import latent_hard, latent_three, maxsat_latent, wait_and_guess
+from .locks import noisy_lock, noisy_locks
 from .outcomes import gambler_chain, homeostasis, outcome_family, outcome_family_vector, slippery_grid
 from .pendulum import pendulum
 from .queues import inventory, queue, tandem_queue
+from .regret import needle, regret_chain, river_swim_episodes, sticky
 from .rental import jacks_car_rental
 from .textbook import (
     disconnected_bandits,
@@ -90,14 +94,20 @@ __all__ = [
     "inventory",
     "inverted_pendulum",
     "jacks_car_rental",
+    "latent_hard",
+    "latent_three",
     "layered_dag",
     "leaving_chain",
     "lower_bound_chain",
     "machine_replacement",
+    "maxsat_latent",
     "maze",
     "mountain_car",
     "multi_scc",
     "names",
+    "needle",
+    "noisy_lock",
+    "noisy_locks",
     "one_state",
     "outcome_family",
     "outcome_family_vector",
@@ -111,30 +121,47 @@ __all__ = [
     "quit_or_go",
     "random_garnet",
     "random_mdp",
+    "regret_chain",
     "relay",
     "ring",
     "river_swim",
+    "river_swim_episodes",
+    "scalar_lqr",
     "secretary",
     "simple_pi_exponential",
     "simulation_tight",
+    "sine_gain",
     "singh_yee",
     "singh_yee_values",
     "slippery_grid",
     "slow_switch",
     "span_tight",
     "ssp_improper",
+    "sticky",
     "swap_chain",
     "tandem_queue",
     "taxi",
+    "third_order_lqr",
     "two_absorbing",
     "two_cycle",
     "two_state_chain",
     "u_maze",
+    "wait_and_guess",
     "williams_baird",
     "williams_baird_values",
 ]
 
-_NOT_MODELS = {"describe", "names", "avi_api_errors", "singh_yee_values", "williams_baird_values"}
+_NOT_MODELS = {
+    "avi_api_errors",
+    "describe",
+    "names",
+    "noisy_locks",
+    "scalar_lqr",
+    "sine_gain",
+    "singh_yee_values",
+    "third_order_lqr",
+    "williams_baird_values",
+}
 
 
 def names() -> tuple[str, ...]:
