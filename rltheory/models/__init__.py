@@ -5,6 +5,7 @@ from ..lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "control": "LQR ControlAffine",
         "dataset": "from_counts mixture_behaviour sample_counts",
         "finite_horizon": "FiniteHorizonMDP",
         "gallery": "",

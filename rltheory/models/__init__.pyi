@@ -1,5 +1,7 @@
 from . import gallery as gallery
 from . import processes as processes
+from .control import LQR as LQR
+from .control import ControlAffine as ControlAffine
 from .dataset import from_counts as from_counts
 from .dataset import mixture_behaviour as mixture_behaviour
 from .dataset import sample_counts as sample_counts

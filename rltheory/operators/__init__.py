@@ -15,6 +15,7 @@ __getattr__, _, _later = attach(
         "coverage": (
             "ClippedRatio clip_ratio clipped_concentrability clipped_ratio density_ratio horizon_occupancy"
         ),
+        "covariances": "Matern Wiener",
         "cross": "CrossBound anchors_by_volume cross_estimate leverage_scores",
         "diffusion": "",
         "distributional": (
@@ -28,6 +29,9 @@ __getattr__, _, _later = attach(
             "Metric lipschitz lipschitz_envelope local_lipschitz quotient value_lipschitz_bound"
         ),
         "objectives": "",
+        "quadrature": (
+            "Quadrature bayesian_quadrature even_nodes gauss_legendre simpson trapezoid worst_case_error"
+        ),
         "shaping": (
             "RewardDecomposition explain_reward is_trivial_reward mean_reward potential_shaping "
             "project_redistribution trivial_basis trivial_dimension"

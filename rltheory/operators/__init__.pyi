@@ -8,6 +8,8 @@ from .canonical import minimal_representative as minimal_representative
 from .confidence import confidence_sequence as confidence_sequence
 from .confidence import mixture_radius as mixture_radius
 from .confidence import stitched_radius as stitched_radius
+from .covariances import Matern as Matern
+from .covariances import Wiener as Wiener
 from .coverage import ClippedRatio as ClippedRatio
 from .coverage import clip_ratio as clip_ratio
 from .coverage import clipped_concentrability as clipped_concentrability
@@ -51,6 +53,13 @@ from .occupancy import occupancy as occupancy
 from .occupancy import state_action_occupancy as state_action_occupancy
 from .policy import reward_vector as reward_vector
 from .policy import transition_matrix as transition_matrix
+from .quadrature import Quadrature as Quadrature
+from .quadrature import bayesian_quadrature as bayesian_quadrature
+from .quadrature import even_nodes as even_nodes
+from .quadrature import gauss_legendre as gauss_legendre
+from .quadrature import simpson as simpson
+from .quadrature import trapezoid as trapezoid
+from .quadrature import worst_case_error as worst_case_error
 from .shaping import RewardDecomposition as RewardDecomposition
 from .shaping import explain_reward as explain_reward
 from .shaping import is_trivial_reward as is_trivial_reward

@@ -33,12 +33,16 @@ __getattr__, __dir__, __all__ = attach(
         "hitting": "diameter hitting_times",
         "hybrid": "FQI H2O MABO MLE HybridRun OfflineLearner hyglow optimal_concentrability",
         "implicit_q": "ImplicitQ ImplicitQIteration in_support_optimum revealed support_model",
+        "integral_rl": (
+            "IntegralRL Kleinman PolicyIterates QuadratureIteration quadrature_fixed_point window_rule"
+        ),
         "krylov": "InexactPolicyIteration",
         "linear_program": "LinearProgram",
         "low_rank": "LowRankQ LowRankResult LowRankSchedule",
         "low_rank_nets": "UnitCubeTask low_rank_continuous",
         "martingale": "CTDRoot GMMRoot MartingaleLossRoot MartingaleSolution MeanSquareTDRoot",
         "martingale_family": "ValueFamily",
+        "lyapunov": "CertifiedMatrix discrete_lyapunov lyapunov riccati",
         "modified_policy_iteration": "ModifiedPolicyIteration",
         "policy_gradient": "NaturalPolicyGradient PolicyMirrorDescent",
         "policy_iteration": "PolicyIteration",

@@ -72,6 +72,12 @@ from .implicit_q import ImplicitQIteration as ImplicitQIteration
 from .implicit_q import in_support_optimum as in_support_optimum
 from .implicit_q import revealed as revealed
 from .implicit_q import support_model as support_model
+from .integral_rl import IntegralRL as IntegralRL
+from .integral_rl import Kleinman as Kleinman
+from .integral_rl import PolicyIterates as PolicyIterates
+from .integral_rl import QuadratureIteration as QuadratureIteration
+from .integral_rl import quadrature_fixed_point as quadrature_fixed_point
+from .integral_rl import window_rule as window_rule
 from .krylov import InexactPolicyIteration as InexactPolicyIteration
 from .linear_program import LinearProgram as LinearProgram
 from .low_rank import LowRankQ as LowRankQ
@@ -79,6 +85,10 @@ from .low_rank import LowRankResult as LowRankResult
 from .low_rank import LowRankSchedule as LowRankSchedule
 from .low_rank_nets import UnitCubeTask as UnitCubeTask
 from .low_rank_nets import low_rank_continuous as low_rank_continuous
+from .lyapunov import CertifiedMatrix as CertifiedMatrix
+from .lyapunov import discrete_lyapunov as discrete_lyapunov
+from .lyapunov import lyapunov as lyapunov
+from .lyapunov import riccati as riccati
 from .martingale import CTDRoot as CTDRoot
 from .martingale import GMMRoot as GMMRoot
 from .martingale import MartingaleLossRoot as MartingaleLossRoot

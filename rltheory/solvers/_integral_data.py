@@ -1,0 +1,168 @@
+"""Rows of integral reinforcement learning from one trajectory, and their least squares."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InvalidArgument
+from ..models.control import LQR, ControlAffine
+from ..operators.quadrature import Quadrature
+
+if TYPE_CHECKING:
+    from .integral_rl import IntegralRL, PolicyIterates
+
+Array = NDArray[np.float64]
+
+
+def quadratic_features(x: Array) -> Array:
+    """x_i x_j for i ≤ j, those with i < j doubled: φ(x)ᵀω = xᵀPx for ω = (P_ij)_{i ≤ j}."""
+    n = len(x)
+    return np.array([x[i] * x[j] * (1 if i == j else 2) for i in range(n) for j in range(i, n)])
+
+
+def as_matrix(omega: Array, n: int) -> Array:
+    """P from its upper triangle."""
+    P = np.zeros((n, n))
+    P[np.triu_indices(n)] = omega
+    return P + np.triu(P, 1).T
+
+
+def linear_window(
+    F: Array, M: Array, x: Array, rule: Quadrature | None, T: float
+) -> tuple[Array, float, Array]:
+    """(φ(x) − φ(x(T)), Ξ row, x(T)) of ẋ = Fx with cost xᵀMx."""
+    from scipy.linalg import expm
+
+    end = expm(F * T) @ x
+    row = quadratic_features(x) - quadratic_features(end)
+    if rule is None:
+        from .lyapunov import lyapunov
+
+        P = lyapunov(F, M).X
+        return row, float(x @ P @ x - end @ P @ end), end
+    xs = [expm(F * float(t)) @ x for t in rule.nodes]
+    return row, float(rule.integrate([y @ M @ y for y in xs])), end
+
+
+def nonlinear_windows(
+    model: ControlAffine, omega: Array, x: Array, rule: Quadrature | None, T: float, count: int, rtol: float
+) -> tuple[Array, Array, Array]:
+    """(Θ, Ξ, last state) over `count` windows of the closed loop u = −½R⁻¹gᵀ∇(ωᵀφ)."""
+    from scipy.integrate import solve_ivp
+
+    def slope(_: float, y: Array) -> Array:
+        z = y[:-1]
+        u = model.control(z, omega)
+        return np.append(model.f(z) + model.g(z) @ u, model.cost(z, u))
+
+    nodes = np.array([0.0, T]) if rule is None else np.asarray(rule.nodes, dtype=np.float64)
+    times = sorted({round(k * T + float(t), 14) for k in range(count) for t in (*nodes, 0.0, T)})
+    out = solve_ivp(
+        slope,
+        (0.0, times[-1]),
+        np.append(x, 0.0),
+        method="DOP853",
+        rtol=max(rtol, 3e-14),
+        atol=1e-15,
+        t_eval=times,
+        max_step=T / 4,
+    )
+    if not out.success or not np.isfinite(out.y).all():
+        raise InvalidArgument(
+            f"IntegralRL: the trajectory from {x.tolist()} blows up; is the policy admissible?"
+        )
+    at = {t: i for i, t in enumerate(times)}
+
+    def state(t: float) -> Array:
+        return np.asarray(out.y[:, at[round(t, 14)]])
+
+    rows, rhs = [], []
+    for k in range(count):
+        first, last = state(k * T), state((k + 1) * T)
+        rows.append(model.features(first[:-1]) - model.features(last[:-1]))
+        if rule is None:
+            rhs.append(last[-1] - first[-1])
+        else:
+            zs = [state(k * T + float(t))[:-1] for t in nodes]
+            rhs.append(float(rule.integrate([model.cost(z, model.control(z, omega)) for z in zs])))
+    return np.array(rows), np.array(rhs), state(count * T)[:-1]
+
+
+def least_squares(Theta: Array, Xi: Array, scale: bool) -> tuple[Array, float, Array]:
+    """(Θ⁺Ξ, ‖Θω − Ξ‖, singular values of Θ); rows divided by their norms first if `scale`."""
+    sigma = np.linalg.svd(Theta, compute_uv=False)
+    size = np.linalg.norm(Theta, axis=1, keepdims=True) if scale else np.ones((len(Theta), 1))
+    size[size == 0] = 1.0
+    omega = np.linalg.lstsq(Theta / size, Xi / size[:, 0], rcond=1e-15)[0]
+    return omega, float(np.linalg.norm(Theta @ omega - Xi)), np.asarray(sigma, dtype=np.float64)
+
+
+def run(solver: IntegralRL, model: LQR | ControlAffine) -> PolicyIterates:
+    """See `IntegralRL.run`."""
+    from .integral_rl import PolicyIterates, _initial_gain, unstable_eigenvalue, window_rule
+
+    linear = isinstance(model, LQR)
+    if isinstance(model, LQR):
+        model = model.float()
+        unknowns = model.n * (model.n + 1) // 2
+        K = _initial_gain(model, solver.K0)
+        omega = np.full(unknowns, np.nan)
+    else:
+        if solver.omega0 is None:
+            raise InvalidArgument("IntegralRL: omega0 is not given; pass the weights of an admissible policy")
+        omega = np.asarray(solver.omega0, dtype=np.float64)
+        unknowns = len(model.features(np.zeros(model.n)))
+        if omega.shape != (unknowns,):
+            raise InvalidArgument(f"omega0: shape={omega.shape}, one weight a feature: ({unknowns},)")
+    x = np.asarray(solver.x0, dtype=np.float64)
+    if x.shape != (model.n,):
+        raise InvalidArgument(f"x0: shape={x.shape}, must be ({model.n},)")
+    if solver.windows < unknowns:
+        raise InvalidArgument(
+            f"windows={solver.windows} rows for {unknowns} unknowns; use at least {unknowns}"
+        )
+    rule = None if solver.rule == "exact" else window_rule(solver.T, solver.N, solver.rule, solver.nugget)
+    scale = linear if solver.scale_rows is None else solver.scale_rows
+    values: list[Array] = []
+    gains: list[Array] = []
+    steps: list[float] = []
+    residuals: list[float] = []
+    sigma = None
+    ending: Any = "max_iter"
+    message = f"‖ω⁺ − ω‖ ≥ tol={solver.tol} after {solver.max_iter} iterations; raise max_iter"
+    for _ in range(solver.max_iter):
+        if isinstance(model, LQR):
+            F, M = model.closed_loop(K), model.cost(K)
+            if (worst := unstable_eigenvalue(F)) is not None:
+                ending, message = "unstable", f"gain {len(values) + 1} has the eigenvalue {worst:.6g}"
+                break
+            rows, rhs = [], []
+            for _k in range(solver.windows):
+                row, xi, x = linear_window(F, (M + M.T) / 2, x, rule, solver.T)
+                rows.append(row)
+                rhs.append(xi)
+            Theta, Xi = np.array(rows), np.array(rhs)
+        else:
+            Theta, Xi, x = nonlinear_windows(model, omega, x, rule, solver.T, solver.windows, solver.rtol)
+        new, residual, sigma = least_squares(Theta, Xi, scale)
+        residuals.append(residual)
+        if isinstance(model, LQR):
+            P = as_matrix(new, model.n)
+            values.append(P)
+            gains.append(K)
+            K = model.gain(P)
+        else:
+            values.append(new)
+        step = float(np.linalg.norm(new - omega))
+        omega = new
+        if np.isfinite(step):
+            steps.append(step)
+            if step < solver.tol:
+                ending, message = "solved", ""
+                break
+    return PolicyIterates(
+        tuple(values), tuple(gains), tuple(steps), ending, None, rule, tuple(residuals), sigma, message
+    )
