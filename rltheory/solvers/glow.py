@@ -165,6 +165,7 @@ class GLOW:
     Examples
     --------
     >>> from rltheory import gallery
+    >>> from rltheory.solvers import ModelClasses
     >>> locks = gallery.noisy_locks(3)
     >>> GLOW(ModelClasses(locks), T=2000, scale=0.02, lazy=1.1).run(locks[5], 0).q_star_lost is None
     True
