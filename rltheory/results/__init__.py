@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = attach(
         "distributional": "DistributionalSolution",
         "enclosure": "Enclosure",
         "horizon": "HorizonSolution",
+        "latent": "LatentBound LatentMoments LatentPolicy LatentSolution",
         "law": "ReturnLaw",
         "solution": "Solution Status Step",
         "stock": "StockSolution",

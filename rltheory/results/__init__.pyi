@@ -1,6 +1,10 @@
 from .distributional import DistributionalSolution as DistributionalSolution
 from .enclosure import Enclosure as Enclosure
 from .horizon import HorizonSolution as HorizonSolution
+from .latent import LatentBound as LatentBound
+from .latent import LatentMoments as LatentMoments
+from .latent import LatentPolicy as LatentPolicy
+from .latent import LatentSolution as LatentSolution
 from .law import ReturnLaw as ReturnLaw
 from .solution import Solution as Solution
 from .solution import Status as Status

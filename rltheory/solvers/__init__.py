@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "agents": (
             "Agent BernsteinBonus CompiledLearner EULER ExploreThenCommit Learner MVP PSRL QUCB RandomAgent Task "
-            "UCBVI UCRL2"
+            "UCBVI UCRL2 lower_bound"
         ),
         "anchored": "AnchoredValueIteration",
         "atom_evaluation": "AtomEvaluation",
@@ -37,6 +37,8 @@ __getattr__, __dir__, __all__ = attach(
             "IntegralRL Kleinman PolicyIterates QuadratureIteration quadrature_fixed_point window_rule"
         ),
         "krylov": "InexactPolicyIteration",
+        "latent_alpha": "AlphaDP AlphaSets alpha_sets",
+        "latent_belief": "BeliefDP",
         "linear_program": "LinearProgram",
         "low_rank": "LowRankQ LowRankResult LowRankSchedule",
         "low_rank_nets": "UnitCubeTask low_rank_continuous",

@@ -1,0 +1,148 @@
+"""Planning in latent MDPs against brute force, against the POMDP, and of the solvers against each other."""
+
+from __future__ import annotations
+
+from fractions import Fraction as F
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+import rltheory as rl
+from rltheory.errors import InvalidArgument
+from rltheory.operators.latent import history_tree
+from rltheory.results.solution import Status
+from rltheory.solvers import AlphaDP, BeliefDP, alpha_sets
+from tests.brute_latent import latent_models, optimum, pomdp_optimum
+
+FEW = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+
+
+@FEW
+@given(latent_models(H=3))
+def test_all_planners_agree_with_the_pomdp(x: rl.LatentMDP) -> None:
+    best = pomdp_optimum(x)
+    for solver in (BeliefDP(), AlphaDP("lp"), AlphaDP("pareto")):
+        sol = solver.run(x)
+        assert sol.value == best == sol.policy.value()
+        assert sol.status is Status.EXACT
+        near = solver.run(x.float())
+        assert near.lower <= best <= near.upper
+        assert near.error < 1e-9
+        assert abs(near.policy.value() - best) < 1e-9
+    walk = BeliefDP(memo=False).run(x.float())
+    assert walk.lower <= best <= walk.upper
+
+
+@settings(FEW, max_examples=12)
+@given(latent_models(M=2, H=2))
+def test_all_history_policies_are_beaten_or_met(x: rl.LatentMDP) -> None:
+    assert BeliefDP().run(x).value == optimum(x)
+
+
+def test_three_steps_of_brute_force() -> None:
+    for observe in (True, False):
+        x = rl.gallery.latent_three(observe).replace(H=2)
+        assert BeliefDP().run(x).value == optimum(x) == AlphaDP("none").run(x).value
+    wait = rl.gallery.wait_and_guess(H=3)
+    assert optimum(wait) == F(11, 16)
+
+
+def random_model(M: int, S: int, A: int, H: int, seed: int = 0, **options: Any) -> rl.LatentMDP:
+    rng = np.random.default_rng(seed)
+    P, R = rng.dirichlet(np.ones(S), (M, S, A)), rng.random((M, S, A)) / H
+    nu = rng.dirichlet(np.ones(S), M)
+    return rl.LatentMDP.from_arrays(P, R, weights=np.ones(M) / M, nu=nu, H=H, **options)
+
+
+@pytest.mark.parametrize("shape", [(2, 2, 2, 8), (3, 2, 3, 5), (4, 3, 2, 4)])
+def test_doubles_agree(shape: tuple[int, int, int, int]) -> None:
+    x = random_model(*shape, observe_rewards=False)
+    belief, walk, alpha = BeliefDP().run(x), BeliefDP(memo=False).run(x), AlphaDP("lp").run(x)
+    assert belief.value == pytest.approx(walk.value, abs=1e-13)
+    assert belief.value == pytest.approx(alpha.value, abs=1e-10)
+    assert belief.stats["nodes"] < walk.stats["nodes"]
+    exact = BeliefDP(max_nodes=10**7).run(x.replace(H=3).exact())
+    near = BeliefDP().run(x.replace(H=3))
+    assert near.lower <= exact.value <= near.upper
+
+
+def test_rounding_bounds_are_needed() -> None:
+    """Half of the models would leave the enclosure if it were a point."""
+    outside = 0
+    for seed in range(10):
+        x = random_model(3, 2, 2, 5, seed, observe_rewards=False)
+        exact = BeliefDP().run(x.exact())
+        near = BeliefDP().run(x)
+        assert near.lower <= exact.value <= near.upper
+        outside += F(near.value) != exact.value
+    assert outside > 3
+
+
+def test_policies_walk_their_histories() -> None:
+    x = rl.gallery.wait_and_guess(H=3)
+    pi = BeliefDP().run(x).policy
+    assert pi.starts == (0,)
+    assert pi.act([0]) == 0
+    assert [pi.act([0, F(0), face]) for face in (0, 1)] == [1, 2]
+    node = pi.step(pi.start(0), 1, F(0))
+    assert pi.action(node) == 2
+    assert pi.action(pi.step(node, 2, F(0))) == 0
+    with pytest.raises(InvalidArgument, match="cannot follow"):
+        pi.step(pi.start(0), 3, F(0))
+    with pytest.raises(InvalidArgument, match="no context starts"):
+        pi.start(1)
+    hidden = BeliefDP().run(x.replace(observe_rewards=False)).policy
+    assert hidden.act([0, 1]) == 2
+    with pytest.raises(InvalidArgument, match="last one"):
+        hidden.step(hidden.step(hidden.step(hidden.start(0), 1), 2), 3)
+
+
+def test_a_policy_is_evaluated_in_another_model() -> None:
+    x = rl.gallery.wait_and_guess(H=4)
+    y = rl.gallery.wait_and_guess(theta1=F(1, 2), H=4)
+    for solver in (BeliefDP(), AlphaDP()):
+        pi = solver.run(x).policy
+        tree = pi.tree.with_model(y)
+        assert pi.value(tree) <= BeliefDP().run(y).value
+        assert pi.value(tree.with_model(x)) == F(11, 16)
+    wide = history_tree(x, support=np.ones(x.P.shape, dtype=bool))
+    sets = alpha_sets(wide)
+    assert sets.policy().value() == F(11, 16)
+    with pytest.raises(InvalidArgument, match="successors"):
+        history_tree(x).with_model(rl.gallery.latent_three())
+    with pytest.raises(InvalidArgument, match="contain every transition"):
+        history_tree(x, support=np.zeros(x.P.shape, dtype=bool))
+
+
+def test_own_backups_give_the_same_sets() -> None:
+    """The general product with the linear backup keeps the vectors of the incremental sums, in order."""
+    x = random_model(2, 2, 2, 4).replace(observe_rewards=False)
+    tree = history_tree(x)
+
+    def backup(t: int, s: int, a: int, children: Any) -> Any:
+        f = tree.factor[list(tree.children(s, a))[: children.shape[1]]]
+        return tree.R[s, a] + (f * children).sum(axis=1)
+
+    for prune in ("lp", "pareto"):
+        plain, own = alpha_sets(tree, prune=prune), alpha_sets(tree, prune=prune, backup=backup)
+        for t in range(x.H):
+            for s in range(x.S):
+                assert plain.alpha[t][s] == pytest.approx(own.alpha[t][s], abs=1e-14)
+                assert (plain.action[t][s] == own.action[t][s]).all()
+                assert (plain.child[t][s] == own.child[t][s]).all()
+
+
+def test_refusals() -> None:
+    big = random_model(3, 6, 4, 12, observe_rewards=False)
+    with pytest.raises(InvalidArgument, match=r"beliefs for .* more than max_nodes=2e\+07; use solvers"):
+        BeliefDP().run(big)
+    with pytest.raises(InvalidArgument, match="histories"):
+        BeliefDP(memo=False).run(big)
+    with pytest.raises(InvalidArgument, match="max_vectors=50"):
+        AlphaDP("pareto", max_vectors=50).run(random_model(3, 3, 2, 5, observe_rewards=False))
+    with pytest.raises(InvalidArgument, match="for doubles"):
+        BeliefDP(memo=False).run(rl.gallery.latent_three())
+    with pytest.raises(InvalidArgument, match="prune='best'"):
+        AlphaDP("best")  # type: ignore[arg-type]
