@@ -26,7 +26,7 @@ from ..errors import InvalidArgument
 from ..kernels import ball
 from ..kernels.exact import from_fmpq_mat, to_fmpq, to_fmpq_mat
 from ..models.processes.polynomial import PolynomialDiffusion
-from .time_polynomial import MAX_DEGREE, ZERO, TimePolynomial, precise, trace_decay
+from .time_polynomial import MAX_DEGREE, TimePolynomial, exponent, precise, trace_decay
 
 _HUGE = Fraction(2) ** 1023
 
@@ -199,7 +199,7 @@ def _growth(process: PolynomialDiffusion, m: int) -> fmpq:
 
 
 def _time_exponential(rate: fmpq, log_power: fmpq, log: Any) -> TimePolynomial:
-    return TimePolynomial({(0, 0, (rate, log_power), ZERO): fmpq(1)}, log)
+    return TimePolynomial({(0, 0, exponent(rate, log_power), 0): fmpq(1)}, log)
 
 
 def _rows(process: PolynomialDiffusion, m: int) -> list[tuple[int, fmpq]]:
@@ -295,5 +295,5 @@ def _backward(
         edge = (terminal.coefficient(k).at_time(T) * _time_exponential(a, -power, log)).at_time(T)
         v = (edge + F.at_time(T) - F) * _time_exponential(-a, power, log)
         solved[k] = v
-        out = out + v * TimePolynomial({(k, 0, ZERO, ZERO): fmpq(1)})
+        out = out + v * TimePolynomial({(k, 0, 0, 0): fmpq(1)})
     return out

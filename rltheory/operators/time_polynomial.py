@@ -29,10 +29,13 @@ from ..errors import InvalidArgument
 from ..kernels import ball
 from ..kernels.exact import from_fmpq, to_fmpq
 
-Exponent: TypeAlias = tuple[Any, Any]
-Key: TypeAlias = tuple[int, int, Exponent, Exponent]
+Key: TypeAlias = tuple[int, int, int, int]
+"""(k, j, number of α, number of γ): exponents are numbered, because keys of rationals hash slowly."""
 
-ZERO: Exponent = (fmpq(0), fmpq(0))
+_EXPONENTS: list[tuple[fmpq, fmpq]] = [(fmpq(0), fmpq(0))]
+_NUMBERS: dict[tuple[int, int, int, int], int] = {(0, 1, 0, 1): 0}
+_SUMS: dict[tuple[int, int], int] = {}
+_MEMORY = 1 << 18
 BITS = 256
 """Working precision of balls unless the caller has set a higher one."""
 MAX_DEGREE = 64
@@ -64,12 +67,12 @@ class TimePolynomial:
         """The same number everywhere."""
         if isinstance(value, TimePolynomial):
             return value
-        return cls({(0, 0, ZERO, ZERO): value if isinstance(value, arb) else to_fmpq(value)})
+        return cls({(0, 0, 0, 0): value if isinstance(value, arb) else to_fmpq(value)})
 
     @classmethod
     def polynomial(cls, coefficients: Any) -> TimePolynomial:
         """Σ_k c_k x^k from (c_0, c_1, …)."""
-        return cls({(k, 0, ZERO, ZERO): to_fmpq(c) for k, c in enumerate(coefficients)})
+        return cls({(k, 0, 0, 0): to_fmpq(c) for k, c in enumerate(coefficients)})
 
     def _merged(self, other: TimePolynomial) -> Any:
         return self.log if self.log is not None else other.log
@@ -102,7 +105,7 @@ class TimePolynomial:
         out: dict[Key, Any] = {}
         for (k, j, a, g), c in self.terms.items():
             for (k2, j2, a2, g2), c2 in right.terms.items():
-                key = (k + k2, j + j2, _plus(a, a2), _plus(g, g2))
+                key = (k + k2, j + j2, exponent_sum(a, a2), exponent_sum(g, g2))
                 out[key] = out[key] + c * c2 if key in out else c * c2
         return TimePolynomial(out, self._merged(right))
 
@@ -135,7 +138,7 @@ class TimePolynomial:
         parts = []
         for (k, j, a, g), c in sorted(self.terms.items(), key=lambda item: item[0][:2]):
             factors = [f"x^{k}" if k > 1 else "x"] * (k > 0) + [f"t^{j}" if j > 1 else "t"] * (j > 0)
-            if a != ZERO or g != ZERO:
+            if a or g:
                 factors.append(f"e^({_exponent_text(a)})t+({_exponent_text(g)})")
             parts.append("·".join([str(c), *factors]))
         return " + ".join(parts)
@@ -161,7 +164,7 @@ class TimePolynomial:
     @property
     def has_time(self) -> bool:
         """True when f depends on t."""
-        return any(j or a != ZERO for _, j, a, _ in self.terms)
+        return any(j or a for _, j, a, _ in self.terms)
 
     def number(self) -> Any:
         """A constant function as `Fraction`, or as a ball computed at 256 bits or more.
@@ -177,20 +180,20 @@ class TimePolynomial:
     def _number(self) -> Any:
         total, exact = None, True
         for (k, j, a, g), c in self.terms.items():
-            if k or j or a != ZERO:
+            if k or j or a:
                 raise InvalidArgument(
                     f"TimePolynomial.number: {self.text()[:80]} is not constant; use at(t, x)"
                 )
-            if g != ZERO:
+            if g:
                 exact, c = False, ball_exp(self.value(g)) * c
             total = c if total is None else total + c
         if total is None:
             return Fraction(0)
         return from_fmpq(total) if exact and isinstance(total, fmpq) else total
 
-    def value(self, exponent: Exponent) -> Any:
-        """The exponent q + m·log(1/λ) as fmpq, or as a ball when m ≠ 0."""
-        q, m = exponent
+    def value(self, exponent: int) -> Any:
+        """The exponent q + m·log(1/λ) of that number as fmpq, or as a ball when m ≠ 0."""
+        q, m = _EXPONENTS[exponent]
         return q if m == 0 else arb(q) + arb(m) * self.log
 
     # ---- substituting --------------------------------------------------------------------
@@ -202,7 +205,7 @@ class TimePolynomial:
         for (k, j, a, g), c in self.terms.items():
             if j not in powers:
                 powers[j] = u**j
-            key = (k, 0, ZERO, _plus(g, (a[0] * u, a[1] * u)))
+            key = (k, 0, 0, exponent_sum(g, exponent_multiple(a, u)))
             out[key] = out[key] + c * powers[j] if key in out else c * powers[j]
         return TimePolynomial(out, self.log)
 
@@ -252,7 +255,7 @@ class TimePolynomial:
         """An antiderivative in t."""
         out: dict[Key, Any] = {}
         for (k, j, a, g), c in self.terms.items():
-            if a == ZERO:
+            if not a:
                 key = (k, j + 1, a, g)
                 d = c / (j + 1)
                 out[key] = out[key] + d if key in out else d
@@ -276,12 +279,41 @@ def is_zero(c: Any) -> bool:
     return bool(c == 0)
 
 
-def _plus(a: Exponent, b: Exponent) -> Exponent:
-    return (a[0] + b[0], a[1] + b[1]) if a != ZERO and b != ZERO else (b if a == ZERO else a)
+def exponent(q: fmpq, power: fmpq) -> int:
+    """Number of the exponent q + power·log(1/λ)."""
+    key = (int(q.p), int(q.q), int(power.p), int(power.q))
+    found = _NUMBERS.get(key)
+    if found is None:
+        found = _NUMBERS[key] = len(_EXPONENTS)
+        _EXPONENTS.append((q, power))
+    return found
 
 
-def _exponent_text(a: Exponent) -> str:
-    return str(a[0]) if a[1] == 0 else f"{a[0]} + {a[1]}·log(1/λ)"
+def exponent_sum(a: int, b: int) -> int:
+    """a + b."""
+    if not a or not b:
+        return a or b
+    key = (a, b) if a < b else (b, a)
+    found = _SUMS.get(key)
+    if found is None:
+        if len(_SUMS) >= _MEMORY:
+            _SUMS.clear()
+        (p, u), (q, v) = _EXPONENTS[a], _EXPONENTS[b]
+        found = _SUMS[key] = exponent(p + q, u + v)
+    return found
+
+
+def exponent_multiple(a: int, s: fmpq) -> int:
+    """s·a."""
+    if not a:
+        return 0
+    q, power = _EXPONENTS[a]
+    return exponent(q * s, power * s)
+
+
+def _exponent_text(a: int) -> str:
+    q, power = _EXPONENTS[a]
+    return str(q) if power == 0 else f"{q} + {power}·log(1/λ)"
 
 
 def precise() -> AbstractContextManager[Any]:
@@ -303,14 +335,16 @@ def coordinates(T: Real) -> tuple[TimePolynomial, TimePolynomial, TimePolynomial
     >>> (tau * x**2).at(0, 3)
     Fraction(9, 1)
     """
-    t = TimePolynomial({(0, 1, ZERO, ZERO): fmpq(1)})
-    x = TimePolynomial({(1, 0, ZERO, ZERO): fmpq(1)})
+    t = TimePolynomial({(0, 1, 0, 0): fmpq(1)})
+    x = TimePolynomial({(1, 0, 0, 0): fmpq(1)})
     return t, x, T - t
 
 
 def exponential(rate: Real, shift: Real = 0) -> TimePolynomial:
     """e^{rate·t + shift}, a function of time; e^{rate·τ} is `exponential(-rate, rate * T)`."""
-    return TimePolynomial({(0, 0, (to_fmpq(rate), fmpq(0)), (to_fmpq(shift), fmpq(0))): fmpq(1)})
+    return TimePolynomial(
+        {(0, 0, exponent(to_fmpq(rate), fmpq(0)), exponent(to_fmpq(shift), fmpq(0))): fmpq(1)}
+    )
 
 
 def trace_decay(lam: Real, power: Real = 1) -> TimePolynomial:
@@ -319,4 +353,4 @@ def trace_decay(lam: Real, power: Real = 1) -> TimePolynomial:
         return TimePolynomial.constant(1)
     with precise():
         log = -ball.to_arb(to_fmpq(lam)).log()
-    return TimePolynomial({(0, 0, (fmpq(0), -to_fmpq(power)), ZERO): fmpq(1)}, log)
+    return TimePolynomial({(0, 0, exponent(fmpq(0), -to_fmpq(power)), 0): fmpq(1)}, log)

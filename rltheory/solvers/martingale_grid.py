@@ -22,7 +22,7 @@ from ..errors import InvalidArgument
 from ..kernels import ball
 from ..kernels.exact import from_fmpq, to_fmpq
 from ..operators.diffusion import semigroup_matrix
-from ..operators.time_polynomial import TimePolynomial
+from ..operators.time_polynomial import TimePolynomial, exponent_multiple, exponent_sum
 from .martingale_family import ValueFamily
 
 Poly = list[Any]
@@ -33,10 +33,10 @@ def at_time(f: TimePolynomial, s: fmpq, exps: dict[Any, Any]) -> Poly:
     out: Poly = [fmpq(0)] * (f.degree + 1)
     for (k, j, a, g), c in f.terms.items():
         value = c * s**j
-        power = f.value((a[0] * s + g[0], a[1] * s + g[1]))
-        if power != 0:
+        power = exponent_sum(exponent_multiple(a, s), g)
+        if power:
             if power not in exps:
-                exps[power] = ball.to_arb(power).exp()
+                exps[power] = ball.to_arb(f.value(power)).exp()
             value = exps[power] * value
         out[k] = out[k] + value
     return out
@@ -199,21 +199,25 @@ class Grid:
         tests = [[self.a[i][p] for i in range(self.n)] for p in range(1, self.family.q + 1)]
         return self.dt_times(self._pair(tests, means))
 
-    def square_form(self) -> NDArray[np.object_]:
-        """H of E Σ_i (D_i^θ)²."""
+    def square(self, k: int, m: int, weight: TimePolynomial | None = None) -> Any:
+        """E Σ_i D_i^k D_i^m, each term times ξ(t_i, X_i)² if `weight` ξ is given."""
+        factor = None if weight is None else self.sample(weight * weight)
+        total: Any = fmpq(0)
+        for i in range(self.n):
+            u, v = self.a[i + 1][k], self.a[i + 1][m]
+            s, w = self.start[i][k], self.start[i][m]
+            p = plus(self.P(times(u, v)), times(s, self.P(v)), -1)
+            p = plus(plus(p, times(w, self.P(u)), -1), times(s, w))
+            total = total + self.mean(i, p if factor is None else times(p, factor[i]))
+        return total
+
+    def square_form(self, weight: TimePolynomial | None = None) -> NDArray[np.object_]:
+        """H of E Σ_i (D_i^θ)², each term times ξ(t_i, X_i)² if `weight` ξ is given."""
         q = self.family.q + 1
         H = np.empty((q, q), dtype=object)
         for k in range(q):
             for m in range(k + 1):
-                total: Any = fmpq(0)
-                for i in range(self.n):
-                    u, v = self.a[i + 1][k], self.a[i + 1][m]
-                    s, w = self.start[i][k], self.start[i][m]
-                    p = self.P(times(u, v))
-                    p = plus(p, times(s, self.P(v)), -1)
-                    p = plus(p, times(w, self.P(u)), -1)
-                    total = total + self.mean(i, plus(p, times(s, w)))
-                H[k, m] = H[m, k] = total
+                H[k, m] = H[m, k] = self.square(k, m, weight)
         return H
 
     def gram(self, tests: Sequence[TimePolynomial]) -> NDArray[np.object_]:
