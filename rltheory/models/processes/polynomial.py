@@ -16,12 +16,13 @@ from typing import Any
 
 from ...arrays import Real, to_fraction
 from ...errors import InvalidArgument, InvalidModel
+from .exact import ScalarDiffusion
 
 _FIELDS = ("b0", "b1", "s0", "s1", "s2")
 
 
 @dataclass(frozen=True)
-class PolynomialDiffusion:
+class PolynomialDiffusion(ScalarDiffusion):
     """dX = (b0 + b1 X)dt + √(s0 + s1 X + s2 X²) dW.
 
     Parameters
