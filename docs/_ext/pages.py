@@ -194,7 +194,7 @@ def paper_page(paper: Any, found: list[Any]) -> str:
             text += [f"- refutes the mutant “{_cell(m.says)}”" for m in c.mutants]
         else:
             text.append(
-                f"- **erratum**: printed as above and false; corrected: {_cell(c.corrected.statement)}"
+                f"- **erratum**: {c.known_as} as above and false; corrected: {_cell(c.corrected.statement)}"
             )
         text.append("")
     return "\n".join(text)

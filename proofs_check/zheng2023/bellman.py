@@ -85,9 +85,7 @@ def planar() -> Backup:
     x = [(F(0), F(0)), (F(1), F(0)), (F(0), F(1, 10))]
     D = table([[abs(a - c) + abs(b - d) for c, d in x] for a, b in x])
     to = [[[F(int(k == t)) for k in range(3)]] for t in (0, 1, 2)]
-    return Backup(
-        pair([to[2]] * 3, [to[0]] * 3, [[0], [0], [0]], F(9, 10), Metric(D)), table([0, 0, 1])
-    )
+    return Backup(pair([to[2]] * 3, [to[0]] * 3, [[0], [0], [0]], F(9, 10), Metric(D)), table([0, 0, 1]))
 
 
 def one_action() -> Backup:
@@ -105,9 +103,7 @@ def two_actions() -> Backup:
     return Backup(y, worst_potential(x))
 
 
-FAR = Backup(
-    pair([[[1, 0]]] * 2, [[[0, 1]]] * 2, [[0], [0]], HALF, Metric.line([0, 2])), table([0, 2])
-)
+FAR = Backup(pair([[[1, 0]]] * 2, [[[0, 1]]] * 2, [[0], [0]], HALF, Metric.line([0, 2])), table([0, 2]))
 
 bellman_gap: Claim[Backup] = Claim(
     statement="‖TV − T̂V‖ ≤ γL(V)W̄, and γ|(P − P̂)V|(s, a) ≤ γL(V)W₁(P, P̂)(s, a) for each pair",

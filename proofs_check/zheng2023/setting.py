@@ -46,8 +46,8 @@ def metric(read: Reader, n: int) -> Metric:
     if kind == 1:
         return Metric(F(1 + read.below(4), 2) * Metric.discrete(n).D)
     if kind == 2:
-        x = [(4 * i + read.below(4), read.below(5)) for i in range(n)]
-        return Metric(table([[F(abs(a - c) + abs(b - d), 4) for c, d in x] for a, b in x]))
+        at = [(4 * i + read.below(4), read.below(5)) for i in range(n)]
+        return Metric(table([[F(abs(a - c) + abs(b - d), 4) for c, d in at] for a, b in at]))
     lengths = [[0] * n for _ in range(n)]
     for i in range(n):
         for j in range(i):

@@ -419,7 +419,7 @@ def _show(a: Any) -> str:
 
 
 def check_erratum(erratum: Erratum[X], *, seed: int = 0, id: str = "") -> Report:
-    """Check that the printed statement fails at the counterexample and the corrected claim holds there.
+    """Check that the false statement fails at the counterexample and the corrected claim holds there.
 
     The report's verdict is the expectation of the corrected claim when both are so, else REFUTED.
     """
@@ -428,13 +428,13 @@ def check_erratum(erratum: Erratum[X], *, seed: int = 0, id: str = "") -> Report
     findings = [f"the counterexample breaks “{a.says}”" for a in claim.assume if not a.holds(y)]
     printed, corrected = erratum.then(y), claim.then(y)
     if printed.outcome is not Outcome.FAILS:
-        findings.append("the printed statement does not fail at the counterexample")
+        findings.append(f"the {erratum.known_as} statement does not fail at the counterexample")
     if corrected.outcome is not Outcome.HOLDS:
         findings.append(f"the corrected claim {corrected.outcome.value} at the counterexample")
     sides = [s for c in printed.sides for s in c if s is not None]
     return Report(
         id=id or erratum.statement,
-        statement=f"[printed, false] {erratum.statement}",
+        statement=f"[{erratum.known_as}, false] {erratum.statement}",
         source=str(erratum.source),
         verdict=Verdict.REFUTED if findings else claim.expect,
         expect=claim.expect,
@@ -447,7 +447,9 @@ def check_erratum(erratum: Erratum[X], *, seed: int = 0, id: str = "") -> Report
         worst_instance=literal(y),
         tight_ratio=math.nan,
         mutants=(
-            MutantReport("as printed", "" if findings else "named", 1, literal(y), *map(_show, sides[:2])),
+            MutantReport(
+                f"as {erratum.known_as}", "" if findings else "named", 1, literal(y), *map(_show, sides[:2])
+            ),
         ),
         findings=tuple(findings),
         counterexample=None,

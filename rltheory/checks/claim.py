@@ -247,10 +247,14 @@ class Claim(Generic[X]):
 
 @dataclass(frozen=True, kw_only=True)
 class Erratum(Generic[X]):
-    """A printed statement that is false: the counterexample refutes `then` and satisfies `corrected`."""
+    """A false statement of the literature: the counterexample refutes `then` and satisfies `corrected`.
+
+    `known_as` says in which form it is met: "printed", or for example "commonly summarised".
+    """
 
     statement: str
     source: Source
     then: Then[X]
     counterexample: X
     corrected: Claim[X]
+    known_as: str = "printed"

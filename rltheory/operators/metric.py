@@ -185,7 +185,9 @@ def _check(D: NDArray[Any]) -> Real:
     off = D + np.eye(len(D), dtype=np.int64) * D.max(initial=1)
     if (off <= 0).any():
         i, j = (int(k) for k in np.argwhere(off <= 0)[0])
-        rule = "must be positive" if D[i, j] < 0 else "the same point twice; merge such points with quotient(D)"
+        rule = (
+            "must be positive" if D[i, j] < 0 else "the same point twice; merge such points with quotient(D)"
+        )
         raise InvalidArgument(f"metric: D[{i}, {j}]={D[i, j]}, {rule}")
     worst: Any = 0
     for k in range(len(D)):
@@ -265,8 +267,7 @@ def local_lipschitz(V: Entries, metric: Metric, eps: Real) -> Real:
     Accuracy as for `lipschitz`.
     """
     q = slopes(V, metric)
-    near = metric.D <= eps
-    return q[near].max()  # type: ignore[no-any-return]
+    return q[np.less_equal(metric.D, eps)].max()  # type: ignore[no-any-return]
 
 
 def lipschitz_envelope(V: Entries, metric: Metric, c: Real) -> StateVec:

@@ -246,8 +246,7 @@ def _network(
     ia, ib, iC = (_integers(z, s) for z, s in ((a, mass), (b, mass), (C, unit)))
     zeros = [np.zeros(shape, dtype=object) for shape in ((m, n), (m,), (n,), (m + n,))]
     status = transport.py_func(ia, ib, iC, *zeros, *ranks, 0)
-    X, u, v, _ = zeros
-    return int(status), _over(X, mass), _over(u, unit), _over(v, unit)
+    return int(status), _over(zeros[0], mass), _over(zeros[1], unit), _over(zeros[2], unit)
 
 
 def _integers(x: NDArray[Any], scale: int) -> NDArray[Any]:
@@ -279,7 +278,7 @@ def _flow(a: NDArray[Any], b: NDArray[Any], metric: Metric, exact: bool) -> tupl
 def _restricted(a: NDArray[Any], b: NDArray[Any], metric: Metric, within: Real, exact: bool) -> Transport:
     """Least cost over couplings supported on D ≤ within, bounded by the dual of that program."""
     D = metric.D if exact else float_array(metric.D)
-    C = np.where(metric.D <= within, D, -1 + 0 * D)
+    C = np.where(np.less_equal(metric.D, within), D, -1 + 0 * D)
     status, X, u, v = _network(a, b, C, exact)
     left = abs(1 - X.sum())
     if status >= 0 and left > (0 if exact else 1e-12):
@@ -300,7 +299,7 @@ def _feasible(
     a: NDArray[Any], b: NDArray[Any], metric: Metric, eps: Any, exact: bool, drop: float
 ) -> NDArray[Any] | None:
     """A coupling supported on D ≤ eps, or None."""
-    allowed = metric.D <= eps
+    allowed = np.less_equal(metric.D, eps)
     zero: Any = exact_array(np.zeros(metric.D.shape, dtype=np.int64)) if exact else np.zeros(metric.D.shape)
     status, X, _, _ = _network(a, b, np.where(allowed, zero, zero - 1), exact, 0.0 if exact else drop)
     if exact:

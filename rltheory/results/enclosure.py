@@ -49,7 +49,8 @@ class Enclosure:
             raise InvalidArgument(
                 f"Enclosure.ball: {x} is not finite; raise flint.ctx.prec or check the formula"
             )
-        return cls(to_fraction(x.lower().fmpq()), to_fraction(x.upper().fmpq()))
+        mid, rad = to_fraction(x.mid().fmpq()), to_fraction(x.rad().fmpq())  # exact at any working precision
+        return cls(mid - rad, mid + rad)
 
     @property
     def width(self) -> Real:
