@@ -21,8 +21,8 @@ __getattr__, __dir__, __all__ = attach(
         "results": "Enclosure ReturnLaw Solution Status",
         "solvers": (
             "AverageReward BackwardInduction Blackwell ImplicitQ LinearProgram ModifiedPolicyIteration "
-            "PolicyIteration SSPSolver SoftValueIteration StockDP ValueIteration advantage evaluate solve "
-            "solve_batch starc_distance"
+            "PolicyIteration SSPSolver SoftValueIteration StockDP UCBVI ValueIteration advantage evaluate regret "
+            "solve solve_batch starc_distance"
         ),
         "checks": "",
         "reports": "",

@@ -49,9 +49,11 @@ from .solvers import PolicyIteration as PolicyIteration
 from .solvers import SoftValueIteration as SoftValueIteration
 from .solvers import SSPSolver as SSPSolver
 from .solvers import StockDP as StockDP
+from .solvers import UCBVI as UCBVI
 from .solvers import ValueIteration as ValueIteration
 from .solvers import advantage as advantage
 from .solvers import evaluate as evaluate
+from .solvers import regret as regret
 from .solvers import solve as solve
 from .solvers import solve_batch as solve_batch
 from .solvers import starc_distance as starc_distance

@@ -29,3 +29,7 @@ class ImproperPolicy(RLTheoryError, ValueError):
 
 class MissingBackend(RLTheoryError, ImportError):
     """An optional package is needed; the message is the install command."""
+
+
+class OptimismLost(RLTheoryError, RuntimeError):
+    """A learner's optimistic value fell below the optimum; the message names seed and episode."""

@@ -6,9 +6,10 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "agents": (
-            "Agent BernsteinBonus CompiledLearner EULER ExploreThenCommit Learner MVP PSRL QUCB RandomAgent Task "
-            "UCBVI UCRL2 lower_bound"
+            "Agent BernsteinBonus CompiledLearner EULER ExploreThenCommit Learner MVP PSRL QUCB RandomAgent "
+            "Task UCBVI UCRL2 lower_bound"
         ),
+        "agents.latent": "LatentOptimism LatentPlan LatentRun MergedAgent",
         "anchored": "AnchoredValueIteration",
         "atom_evaluation": "AtomEvaluation",
         "average_reward": "AverageReward average_value gain_bounds policy_laurent",
@@ -39,6 +40,7 @@ __getattr__, __dir__, __all__ = attach(
         "krylov": "InexactPolicyIteration",
         "latent_alpha": "AlphaDP AlphaSets alpha_sets",
         "latent_belief": "BeliefDP",
+        "latent_curve": "LatentAgent latent_regret",
         "linear_program": "LinearProgram",
         "low_rank": "LowRankQ LowRankResult LowRankSchedule",
         "low_rank_nets": "UnitCubeTask low_rank_continuous",

@@ -12,6 +12,10 @@ from .agents import Learner as Learner
 from .agents import RandomAgent as RandomAgent
 from .agents import Task as Task
 from .agents import lower_bound as lower_bound
+from .agents.latent import LatentOptimism as LatentOptimism
+from .agents.latent import LatentPlan as LatentPlan
+from .agents.latent import LatentRun as LatentRun
+from .agents.latent import MergedAgent as MergedAgent
 from .anchored import AnchoredValueIteration as AnchoredValueIteration
 from .atom_evaluation import AtomEvaluation as AtomEvaluation
 from .average_reward import AverageReward as AverageReward
@@ -84,6 +88,8 @@ from .latent_alpha import AlphaDP as AlphaDP
 from .latent_alpha import AlphaSets as AlphaSets
 from .latent_alpha import alpha_sets as alpha_sets
 from .latent_belief import BeliefDP as BeliefDP
+from .latent_curve import LatentAgent as LatentAgent
+from .latent_curve import latent_regret as latent_regret
 from .linear_program import LinearProgram as LinearProgram
 from .low_rank import LowRankQ as LowRankQ
 from .low_rank import LowRankResult as LowRankResult

@@ -1,0 +1,14 @@
+from .base import Agent as Agent
+from .base import CompiledLearner as CompiledLearner
+from .base import Learner as Learner
+from .base import Task as Task
+from .optimistic import EULER as EULER
+from .optimistic import MVP as MVP
+from .optimistic import UCBVI as UCBVI
+from .optimistic import BernsteinBonus as BernsteinBonus
+from .optimistic import lower_bound as lower_bound
+from .others import PSRL as PSRL
+from .others import QUCB as QUCB
+from .others import UCRL2 as UCRL2
+from .others import ExploreThenCommit as ExploreThenCommit
+from .others import RandomAgent as RandomAgent
