@@ -1,0 +1,409 @@
+"""What makes a function the value: a partial differential equation, a martingale, orthogonality to the past.
+
+J(t, x) = E[∫_t^T e^{−β(s−t)} r ds + e^{−β(T−t)} h(X_T) | X_t = x];
+M_t = e^{−βt}J(t, X_t) + ∫_0^t e^{−βs} r ds.
+A perturbation J̃ = J + τp(x) keeps J̃(T, ·) = h.  Expectations along the process come from matrix exponentials
+(`discounted_to_come`, `carried`); the equation for J is solved in closed form by the library.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction as F
+from functools import cached_property
+from typing import Any
+
+from rltheory.checks import CERTIFIED, Claim, Eq, Leq, Mutant, Reader, Tight, decoded, run_module
+from rltheory.models.processes import PolynomialDiffusion
+from rltheory.operators import TimePolynomial, diffusion, exponential
+from rltheory.solvers.martingale_grid import Grid
+
+from .setting import (
+    BM_TOY,
+    OU,
+    PAPER,
+    TINY,
+    ZERO,
+    Coefficients,
+    Setting,
+    brownian,
+    carried,
+    coefficients,
+    discounted_to_come,
+    in_powers,
+    law,
+    mixed,
+    numbers,
+    poly,
+    setting,
+)
+
+DEGREE = 4
+
+
+# ---- the equation ----------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Valued:
+    """Let X be a polynomial diffusion, r and h polynomials of degree ≤ 4, 0 ≤ t < T."""
+
+    process: tuple[F, F, F, F, F]
+    T: F
+    beta: F
+    r: Coefficients
+    h: Coefficients
+    t: F
+
+    @property
+    def diffusion(self) -> PolynomialDiffusion:
+        """X."""
+        return PolynomialDiffusion(*self.process)
+
+    @cached_property
+    def J(self) -> list[Any]:
+        """Coefficients of J(t, ·) from the semigroup."""
+        return discounted_to_come(self.diffusion, self.r, self.h, self.beta, self.T - self.t, DEGREE)
+
+    def solution(self, beta: F | None = None, double: bool = False) -> list[Any]:
+        """Coefficients at t of the solution of ∂_tV + LV − βV + r = 0, V(T) = h; `double`: σ² for ½σ²."""
+        b0, b1, *s = self.process
+        process = PolynomialDiffusion(b0, b1, *(2 * v for v in s)) if double else self.diffusion
+        r, h = TimePolynomial.polynomial(self.r), TimePolynomial.polynomial(self.h)
+        V = diffusion.backward(process, r, h, self.T, self.beta if beta is None else beta)
+        return coefficients(V, self.t, DEGREE)
+
+
+def valued(read: Reader) -> Valued:
+    """Any of the six kinds of process."""
+    process, _ = law(read, read.below(6))
+    T, beta = read.pick((F(1), F(1, 2), F(2))), read.pick((F(1, 4), F(0), F(1, 2)))
+    return Valued(
+        process, T, beta, poly(read, read.below(5)), poly(read, read.below(5)), T * F(read.below(4), 4)
+    )
+
+
+CUBIC = Valued(OU.process, F(1), F(3, 10), (F(0), F(0), F(1)), (F(0), F(0), F(1), F(1)), F(1, 4))
+
+feynman_kac: Claim[Valued] = Claim(
+    statement="∂_tJ + LJ − βJ + r = 0 and J(T, ·) = h",
+    source=PAPER.at("Section 2, Feynman–Kac formula (recalled)"),
+    let=decoded(valued, 40),
+    assume=[],
+    then=Eq(lhs=numbers(lambda x: x.J), rhs=numbers(lambda x: x.solution()), within=TINY),
+    tight=Tight(CUBIC, within=0),
+    mutants=[
+        Mutant("the sign of β flipped", rhs=numbers(lambda x: x.solution(beta=-x.beta))),
+        Mutant("σ² in place of ½σ²", rhs=numbers(lambda x: x.solution(double=True))),
+    ],
+    expect=CERTIFIED,
+)
+
+
+# ---- the martingale --------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Between:
+    """Let J̃ = J + τp(x) + c·e^{βt}, 0 ≤ t < s ≤ T."""
+
+    x: Setting
+    p: Coefficients
+    t: F
+    s: F
+    c: F = F(0)
+
+    @cached_property
+    def J(self) -> TimePolynomial:
+        """J̃."""
+        shift = exponential(self.x.beta) * self.c if self.c else ZERO
+        return self.x.family.J + self.x.tau * TimePolynomial.polynomial(self.p) + shift
+
+    @property
+    def degree(self) -> int:
+        """Of polynomials in x."""
+        return max(self.J.degree, self.x.reward.degree)
+
+    def discounted(self, t: F) -> list[Any]:
+        """Coefficients of e^{−βt}J̃(t, ·)."""
+        return coefficients(self.x.family.discount() * self.J, t, self.degree)
+
+    @cached_property
+    def reward(self) -> list[Any]:
+        """Coefficients of E[∫_t^s e^{−βu} r du | X_t = x]."""
+        r, beta = self.x.r, self.x.beta
+        paid = discounted_to_come(self.x.diffusion, r, (F(0),), beta, self.s - self.t, self.degree)
+        now = mixed(exponential(-beta * self.t, 0).at_time(1).number()) if beta else mixed(1)
+        return [now * v for v in paid]
+
+    @cached_property
+    def move(self) -> list[Any]:
+        """Coefficients of E[M̃_s − M̃_t | X_t = x]."""
+        after = carried(self.x.diffusion, self.discounted(self.s), self.s - self.t)
+        now = self.discounted(self.t)
+        return [a + r - b for a, r, b in zip(after, self.reward, now, strict=True)]
+
+    @cached_property
+    def drift(self) -> TimePolynomial:
+        """e^{−βt}g̃."""
+        return self.x.family.discount() * (self.x.family.drift_residual(self.J) + self.x.reward)
+
+    @property
+    def size(self) -> Any:
+        """E∫ g̃² e^{−βt}dt, zero only if g̃ = 0."""
+        g = self.x.family.drift_residual(self.J) + self.x.reward
+        return self.x.family.integral(self.x.family.discount() * g * g)
+
+    def mean_move(self) -> Any:
+        """Σ over four times of |E M̃_s − M̃_0|."""
+        fam, total = self.x.family, mixed(0)
+        for k in (1, 2, 3, 4):
+            drift = fam.mean(self.drift).integral(0, self.x.T * F(k, 4)).number()
+            total = total + abs(mixed(drift))
+        return total
+
+
+def between(read: Reader) -> Between:
+    """Any process, any p of degree ≤ 2, p ≠ 0."""
+    x = setting(read, q=1)
+    a = read.below(4)
+    b = a + 1 + read.below(4 - a)
+    p = list(poly(read, 2))
+    p[0] += 3
+    return Between(x, tuple(p), x.T * F(a, 4), x.T * F(b, 4))
+
+
+def unperturbed(read: Reader) -> Between:
+    """p = 0."""
+    return replace(between(read), p=(F(0),))
+
+
+def shifted(read: Reader) -> Between:
+    """J + c·e^{βt}: the terminal condition is given up."""
+    return replace(unperturbed(read), c=1 + abs(read.number(2)))
+
+
+DRIFTLESS = replace(BM_TOY, process=(F(0), F(0), F(1), F(0), F(0)), features=((1, (F(1),)),), theta=(F(0),))
+BLIND = Between(DRIFTLESS, (F(0), F(1)), F(0), F(1, 2))
+"""J̃ = J + (T − t)x for a driftless Brownian motion from 0."""
+
+characterisation: Claim[Between] = Claim(
+    statement="s ↦ e^{−βs}J(s, X_s) + ∫_t^s e^{−βu} r du, started at any (t, x), is a martingale",
+    source=PAPER.at("Proposition 1 (seen): J is the value iff M is a martingale, given J(T, ·) = h"),
+    let=decoded(unperturbed),
+    assume=[],
+    then=Eq(
+        lhs=numbers(lambda x: [a + b for a, b in zip(x.move, x.discounted(x.t), strict=True)]),
+        rhs=numbers(lambda x: x.discounted(x.t)),
+        within=TINY,
+    ),
+    tight=Tight(Between(OU, (F(0),), F(1, 4), F(3, 4)), within=0),
+    mutants=[
+        Mutant("so it is for every function that is h at T", let=decoded(between)),
+        Mutant(
+            "E[M_s | X_t] is M_t without the rewards between",
+            lhs=numbers(lambda x: carried(x.x.diffusion, x.discounted(x.s), x.s - x.t)),
+        ),
+    ],
+    expect=CERTIFIED,
+)
+
+
+def to_the_end(read: Reader) -> Between:
+    """s = T."""
+    x = between(read)
+    return replace(x, s=x.x.T)
+
+
+def ended(read: Reader) -> Between:
+    """J + c·e^{βt}, s = T."""
+    x = shifted(read)
+    return replace(x, s=x.x.T)
+
+
+characterisation_converse: Claim[Between] = Claim(
+    statement=(
+        "J̃(T, ·) = h: E[M̃_T | X_t = x] − M̃_t = e^{−βt}(J − J̃)(t, x), so M̃ is a martingale only if J̃ = J"
+    ),
+    source=PAPER.at("Proposition 1 (seen), converse; identity derived"),
+    let=decoded(to_the_end),
+    assume=[],
+    then=Eq(
+        lhs=numbers(lambda x: x.move),
+        rhs=numbers(lambda x: coefficients(x.x.family.discount() * (x.x.family.J - x.J), x.t, x.degree)),
+        within=TINY,
+    ),
+    tight=Tight(Between(OU, (F(0), F(1)), F(1, 4), F(1)), within=0),
+    named={"blind from its start": replace(BLIND, s=F(1))},
+    mutants=[
+        Mutant("the terminal condition may be dropped (J + c·e^{βt})", let=decoded(ended)),
+        Mutant(
+            "E M̃_s constant in s from the single start x0 suffices: E∫g̃² ≤ 1000·Σ|E M̃_s − M̃_0|",
+            then=Leq(numbers(lambda x: x.size), numbers(lambda x: 1000 * x.mean_move())),
+            named_only=True,
+        ),
+        Mutant(
+            "J̃ − J for J − J̃",
+            rhs=numbers(lambda x: coefficients(x.x.family.discount() * (x.J - x.x.family.J), x.t, x.degree)),
+        ),
+    ],
+    expect=CERTIFIED,
+)
+
+
+# ---- orthogonality ---------------------------------------------------------------------------
+def powers_at(x: Between, values: list[Any]) -> list[Any]:
+    """E[X_t^k v(X_t)], k = 0..5."""
+    top = len(values) + 5
+    row = [mixed(v) for v in diffusion.moments(x.x.diffusion, x.x.x0, x.t, top).balls]
+    return [sum((v * row[k + m] for m, v in enumerate(values)), mixed(0)) for k in range(6)]
+
+
+def drift_at(x: Between) -> list[Any]:
+    """Coefficients of E[∫_t^s e^{−βu}g̃ du | X_t = x]."""
+    V = diffusion.backward(x.x.diffusion, x.drift, ZERO, x.s)
+    return coefficients(V, x.t, x.degree)
+
+
+orthogonality: Claim[Between] = Claim(
+    statement="E[X_t^k (M_s − M_t)] = 0, k ≤ 5, at J; and E[X_t^k ∫_t^s e^{−βu}g̃ du] at J̃",
+    source=PAPER.at("Proposition 4 (seen): M is a martingale iff E∫ξ dM = 0 for all ξ"),
+    let=decoded(between),
+    assume=[],
+    then=Eq(
+        lhs=numbers(lambda x: [*powers_at(x, x.move), *(1 + v for v in replace(x, p=(F(0),)).move)]),
+        rhs=numbers(lambda x: [*powers_at(x, drift_at(x)), *[1] * (replace(x, p=(F(0),)).degree + 1)]),
+        within=TINY,
+    ),
+    tight=Tight(BLIND, within=0),
+    mutants=[
+        Mutant(
+            "E[X_t^k (M̃_s − M̃_t)] = 0 at every J̃ that is h at T",
+            then=Eq(numbers(lambda x: [1 + v for v in powers_at(x, x.move)]), lambda x: [1] * 6, within=TINY),
+        ),
+    ],
+    expect=CERTIFIED,
+    draws=80,
+)
+
+
+@dataclass(frozen=True)
+class Tested(Between):
+    """Let ξ(t, x) = p_1(x), and p_2 be another."""
+
+    one: Coefficients = (F(1),)
+    two: Coefficients = (F(0), F(1))
+
+    @cached_property
+    def residual(self) -> TimePolynomial:
+        """g̃."""
+        return self.x.family.drift_residual(self.J) + self.x.reward
+
+    def m(self, test: TimePolynomial) -> Any:
+        """E∫ ξ dM̃."""
+        return self.x.family.integral(test * self.x.family.discount() * self.residual)
+
+    def solved(self) -> tuple[Any, Any]:
+        """Moments of two test functions at the θ of J̃ + θτ that solves the first."""
+        fam = self.x.family
+        first, second = TimePolynomial.polynomial(self.one), TimePolynomial.polynomial(self.two)
+        slope = fam.discount() * fam.drift_residual(self.x.tau)
+        a, b = mixed(fam.integral(first * slope)), mixed(fam.integral(second * slope))
+        theta = mixed(0) if a == 0 else -mixed(self.m(first)) / a
+        return mixed(self.m(first)) + theta * a, mixed(self.m(second)) + theta * b
+
+
+def tested(read: Reader) -> Tested:
+    """Random test functions of degree ≤ 2."""
+    x = between(read)
+    return Tested(x.x, x.p, x.t, x.s, F(0), poly(read, 2), poly(read, 2))
+
+
+def squared(x: Tested, test: TimePolynomial) -> Any:
+    """E∫ e^{−βt}ξ² dt."""
+    return mixed(x.x.family.integral(x.x.family.discount() * test * test))
+
+
+ALIGNED = Tested(DRIFTLESS, (F(0), F(1)), F(0), F(1, 2), F(0), (F(0), F(-1)), (F(1),))
+"""g̃ = −x, ξ = −x."""
+
+orthogonality_converse: Claim[Tested] = Claim(
+    statement="(E∫ξ dM̃)² ≤ E∫e^{−βt}ξ²dt · m(g̃), m(g̃) = E∫e^{−βt}g̃²dt > 0 unless g̃ = 0: equality at ξ = g̃",
+    source=PAPER.at("Proposition 4 (seen), converse; inequality derived"),
+    let=decoded(tested),
+    assume=[],
+    then=Leq(
+        lhs=numbers(lambda x: mixed(x.m(TimePolynomial.polynomial(x.one))) ** 2),
+        rhs=numbers(lambda x: squared(x, TimePolynomial.polynomial(x.one)) * mixed(x.m(x.residual))),
+    ),
+    tight=Tight(ALIGNED, within=0),
+    mutants=[
+        Mutant(
+            "one scalar test function suffices: the second moment vanishes with the first",
+            then=Leq(
+                numbers(lambda x: abs(x.solved()[1])),
+                numbers(lambda x: abs(x.solved()[0]) * 1000 + mixed(TINY)),
+            ),
+        ),
+        Mutant(
+            "constant ξ suffices: m(g̃) ≤ 1000·|m(1)|",
+            then=Leq(numbers(lambda x: x.m(x.residual)), numbers(lambda x: 1000 * abs(mixed(x.m(ZERO + 1))))),
+            named_only=True,
+        ),
+        Mutant(
+            "half of it",
+            rhs=numbers(lambda x: squared(x, TimePolynomial.polynomial(x.one)) * mixed(x.m(x.residual)) / 2),
+        ),
+    ],
+    expect=CERTIFIED,
+    draws=80,
+)
+
+
+# ---- left and right endpoints ----------------------------------------------------------------
+@dataclass(frozen=True)
+class Sums:
+    """Let Σ ξ(t_i)D_i (left) and Σ ξ(t_{i+1})D_i (right) be sums of a rational Brownian instance; ξ = φ_1."""
+
+    x: Setting
+
+    @property
+    def xi(self) -> TimePolynomial:
+        """ξ."""
+        return self.x.family.features[0]
+
+    def sums(self, n: int) -> tuple[Any, Any]:
+        """Left and right on n steps."""
+        grid = Grid(self.x.alone, n)
+        return grid.left([self.xi])[0, 0], grid.right([self.xi])[0, 0]
+
+    @cached_property
+    def limits(self) -> list[F]:
+        """Constant terms in Δ: the limits."""
+        return [in_powers(lambda n, k=k: self.sums(n)[k], self.x.T, 1)[0] for k in (0, 1)]  # type: ignore[misc]
+
+    @cached_property
+    def drift(self) -> Any:
+        """E∫ ξ e^{−βt}g dt."""
+        return self.x.family.integral(self.xi * self.x.g)
+
+    @cached_property
+    def covariation(self) -> Any:
+        """E∫ e^{−βt}σ² ∂_xξ ∂_xJ^θ dt."""
+        return self.x.family.integral(self.x.gamma(self.xi, self.x.candidate))
+
+
+moment_equals_drift: Claim[Sums] = Claim(
+    statement="EΣξ_{t_i}D_i → E∫ξ e^{−βt}g dt; EΣξ_{t_{i+1}}D_i → the same + E∫e^{−βt}σ² ∂_xξ ∂_xJ^θ dt",
+    source=PAPER.at("derived: Itô isometry; right endpoints anticipate"),
+    let=decoded(lambda read: Sums(brownian(read)), 40),
+    assume=[],
+    then=Eq(lhs=lambda x: x.limits, rhs=lambda x: [x.drift, x.drift + x.covariation]),
+    tight=Tight(Sums(BM_TOY), within=0),
+    mutants=[
+        Mutant("right-endpoint test functions are also consistent", rhs=lambda x: [x.drift, x.drift]),
+        Mutant("half the covariation (Stratonovich)", rhs=lambda x: [x.drift, x.drift + x.covariation / 2]),
+    ],
+    expect=CERTIFIED,
+    draws=60,
+)
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_module(__name__))
