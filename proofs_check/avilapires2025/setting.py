@@ -14,10 +14,10 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from flint import arb
-from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 import rltheory as rl
+from rltheory import checks
 from rltheory.checks import Paper
 from rltheory.kernels import ball
 from rltheory.models.outcomes import OutcomeMDP
@@ -36,34 +36,8 @@ T = TypeVar("T")
 
 
 # ---- instances from bytes --------------------------------------------------------------------
-class Reader:
-    """Numbers read one after another from a byte string; zeros once it is used up."""
-
-    def __init__(self, raw: bytes) -> None:
-        self.raw, self.at = raw, 0
-
-    def byte(self) -> int:
-        """Next byte."""
-        self.at += 1
-        return self.raw[self.at - 1] if self.at <= len(self.raw) else 0
-
-    def below(self, n: int) -> int:
-        """0..n−1."""
-        return self.byte() % n
-
-    def pick(self, values: tuple[T, ...]) -> T:
-        """One of the values."""
-        return values[self.byte() % len(values)]
-
-    def number(self, most: int = 4, denominator: int = 2) -> Fraction:
-        """Multiple of 1/denominator in [−most, most]; byte 0 gives 0."""
-        k = self.byte() % (2 * most * denominator + 1)
-        return F((k + 1) // 2 * (-1 if k % 2 else 1), denominator)
-
-    def weights(self, n: int) -> tuple[Fraction, ...]:
-        """n positive rationals that sum to one."""
-        w = [1 + self.byte() % 4 for _ in range(n)]
-        return tuple(F(k, sum(w)) for k in w)
+class Reader(checks.Reader):
+    """Also reads laws and outcomes."""
 
     def law(self, most: int = 4, denominator: int = 2, atoms: int = 3) -> Pairs:
         """A law of at most `atoms` atoms in [−most, most]."""
@@ -81,7 +55,7 @@ class Reader:
 
 def decoded(build: Callable[[Reader], T], size: int = 64) -> SearchStrategy[T]:
     """Instances built from `size` random bytes; shrinks towards zeros."""
-    return st.binary(min_size=size, max_size=size).map(lambda raw: build(Reader(raw)))
+    return checks.decoded(build, size, Reader)
 
 
 # ---- models ----------------------------------------------------------------------------------

@@ -9,12 +9,25 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from rltheory.checks import CERTIFIED, SUPPORTED, Claim, Eq, Every, Leq, Loose, Mutant, Tight, run_module
+from rltheory.checks import (
+    CERTIFIED,
+    SUPPORTED,
+    Claim,
+    Eq,
+    Every,
+    Leq,
+    Loose,
+    Mutant,
+    Reader,
+    Tight,
+    decoded,
+    run_module,
+)
 from rltheory.operators import cross_estimate
 from rltheory.solvers import alternating_least_squares, nuclear_norm_completion
 from rltheory.solvers import soft_impute as impute
 
-from .setting import HALF, PAPER, Bytes, decoded
+from .setting import HALF, PAPER
 
 
 # ---- nuclear norm on a cross -----------------------------------------------------------------
@@ -57,7 +70,7 @@ class Arms:
         return self.f0**2 / (self.f0**2 + self.f**2) + self.g0**2 / (self.g0**2 + self.g**2)
 
 
-def arms(read: Bytes) -> Arms:
+def arms(read: Reader) -> Arms:
     """Positive rationals; x anywhere, sometimes the minimiser."""
     f0, g0, f, g = (F(1 + read.below(8), 2) for _ in range(4))
     out = Arms(f0, g0, f, g, F(read.below(41) - 20, 4))
@@ -122,7 +135,7 @@ class Seen:
         return min(1.0, abs(self.f[0] * self.g[0]) / rest)
 
 
-def incoherent(read: Bytes) -> Seen:
+def incoherent(read: Reader) -> Seen:
     """First entries no larger than the rests."""
     f, g = (tuple(float(1 + read.below(4)) for _ in range(3)) for _ in range(2))
     return Seen((1.0, *f[1:]), (1.0, *g[1:]))
@@ -179,7 +192,7 @@ class Partial:
         )
 
 
-def partial(read: Bytes) -> Partial:
+def partial(read: Reader) -> Partial:
     """4×3 integers, most entries seen."""
     X = tuple(tuple(read.below(9) - 4 for _ in range(3)) for _ in range(4))
     mask = tuple(tuple(int(read.below(4) > 0) for _ in range(3)) for _ in range(4))
@@ -231,7 +244,7 @@ class Halved(Partial):
         return objective(U, W), objective(U + 2.5 * (V - U), W)
 
 
-def halved(read: Bytes) -> Halved:
+def halved(read: Reader) -> Halved:
     """The same data."""
     x = partial(read)
     return Halved(x.X, x.mask, x.lam)
@@ -274,7 +287,7 @@ class Kernel:
         return float(np.sqrt((sigma[self.r :] ** 2).sum()) / self.n)
 
 
-def kernel(read: Bytes) -> Kernel:
+def kernel(read: Reader) -> Kernel:
     """Up to 120 cells."""
     return Kernel(20 + read.below(100), 1 + read.below(30) % 19, read.below(3))
 

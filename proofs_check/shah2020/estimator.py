@@ -7,28 +7,23 @@ from fractions import Fraction as F
 
 import numpy as np
 
-from rltheory.checks import CERTIFIED, Assumption, Claim, Eq, Leq, Mutant, NotShown, Tight, run_module
+from rltheory.checks import (
+    CERTIFIED,
+    Assumption,
+    Claim,
+    Eq,
+    Leq,
+    Mutant,
+    NotShown,
+    Reader,
+    Tight,
+    decoded,
+    run_module,
+)
+from rltheory.checks.elimination import inverse, rank
 from rltheory.operators import anchors_by_volume
 
-from .setting import (
-    HALF,
-    ONES,
-    PAPER,
-    THREE,
-    ZERO3,
-    Bytes,
-    Cross,
-    Table,
-    cross,
-    decoded,
-    flat,
-    hard,
-    inverse,
-    pivots,
-    rank,
-    table,
-    worst,
-)
+from .setting import HALF, ONES, PAPER, THREE, ZERO3, Cross, Table, cross, flat, hard, pivots, table, worst
 
 
 def quiet(x: Cross) -> Cross:
@@ -100,7 +95,7 @@ class Aimed(Cross):
     """Let the noise be the maximiser at the first entry off the cross, of size η = 10^−k σ/r."""
 
 
-def aimed(read: Bytes) -> Aimed:
+def aimed(read: Reader) -> Aimed:
     """Random cross, adversarial noise at k = 2, 4, 6."""
     x = cross(read, kind=Aimed)
     i, j = x.outside[0]
@@ -123,7 +118,11 @@ first_order: Claim[Aimed] = Claim(
     statement="sup|Q̄ − Q|/η = (1+α_i)(1+β_j) − 1 up to η(1+α)(1+β)r/(σ−rη), attained by sign patterns",
     source=PAPER.at("amplification constant; derived"),
     let=decoded(aimed),
-    assume=[Assumption("rη < σ", lambda x: x.r * x.eta < x.bound.sigma, NotShown("Ŵ may be singular"))],
+    assume=[
+        Assumption(
+            "rη < σ", lambda x: x.full_rank and x.r * x.eta < x.bound.sigma, NotShown("Ŵ may be singular")
+        )
+    ],
     then=Leq(lhs=deviation, rhs=allowance),
     tight=Tight(hard(F(1, 1000), Aimed), within=0),
     mutants=[
@@ -155,7 +154,11 @@ entry_bound: Claim[Cross] = Claim(
     statement="rη < σ: |Q̄_ij − Q_ij| ≤ η[(1+α_i)(1+β_j) − 1] + η²(1+α_i)(1+β_j) r/(σ − rη)",
     source=PAPER.at("Section 4; derived"),
     let=decoded(cross),
-    assume=[Assumption("rη < σ", lambda x: x.r * x.eta < x.bound.sigma, NotShown("the bound is negative"))],
+    assume=[
+        Assumption(
+            "rη < σ", lambda x: x.full_rank and x.r * x.eta < x.bound.sigma, NotShown("the bound is negative")
+        )
+    ],
     then=Leq(
         lhs=lambda x: [*errors(x), *errors(x)],
         rhs=lambda x: [*entry(x), *[x.bound.entry_bound(x.eta)[i, j] for i, j in x.outside]],
@@ -187,7 +190,7 @@ cme_general: Claim[Cross] = Claim(
     source=PAPER.at("Proposition on the matrix estimator; smaller constant derived"),
     let=decoded(cross),
     assume=[
-        Assumption("η ≤ σ/(2r)", lambda x: 2 * x.r * x.eta <= x.bound.sigma, flat(F(9, 10))),
+        Assumption("η ≤ σ/(2r)", lambda x: x.full_rank and 2 * x.r * x.eta <= x.bound.sigma, flat(F(9, 10))),
     ],
     then=Leq(
         lhs=lambda x: [largest(x), 2 * (1 + x.bound.kappa) ** 2 - 1],
@@ -216,7 +219,7 @@ class Positive(Cross):
         return F(self.Q.max() / self.Q.min())
 
 
-def positive(read: Bytes) -> Positive:
+def positive(read: Reader) -> Positive:
     """fgᵀ with entries 1..4 a factor, anchors (0, 0), η ≤ m0/2, random or adversarial noise."""
     f, g = ([1 + read.below(4) for _ in range(n)] for n in (2 + read.below(3), 2 + read.below(3)))
     Q = table(np.outer(f, g))
@@ -264,11 +267,11 @@ class Voluminous(Cross):
         return F((1 + self.alpha.max()) * (1 + self.beta.max()) - 1)
 
 
-def voluminous(read: Bytes) -> Voluminous:
+def voluminous(read: Reader) -> Voluminous:
     """Rank ≤ 2, up to 5×5, sometimes with one direction scaled down to 1e-6."""
     r = 1 + read.below(2)
     n, m = r + 1 + read.below(3), r + 1 + read.below(2)
-    left, right = read.matrix(n, r), read.matrix(r, m)
+    left, right = read.numbers(n, r), read.numbers(r, m)
     left[0, 0] += 5
     right[0, 0] += 5
     if r == 2:
@@ -282,7 +285,7 @@ def voluminous(read: Bytes) -> Voluminous:
     return Voluminous(Q, tuple(I.tolist()), tuple(J.tolist()), 0 * Q)
 
 
-def careless(read: Bytes) -> Voluminous:
+def careless(read: Reader) -> Voluminous:
     """The same matrices with the first anchors that are not singular."""
     x = cross(read, kind=Voluminous)
     left = x.Q.copy()
@@ -342,7 +345,7 @@ class Approximate:
         return 2 * (1 + self.x.bound.kappa) ** 2 - 1
 
 
-def approximate(read: Bytes) -> Approximate:
+def approximate(read: Reader) -> Approximate:
     """η and ζ together below σ/(2r)."""
     x = cross(read)
     room = x.bound.sigma / (2 * x.r)
@@ -360,7 +363,7 @@ approx_rank: Claim[Approximate] = Claim(
     assume=[
         Assumption(
             "η + ζ ≤ σ/(2r)",
-            lambda x: 2 * x.x.r * (x.x.eta + x.zeta) <= x.x.bound.sigma,
+            lambda x: x.x.full_rank and 2 * x.x.r * (x.x.eta + x.zeta) <= x.x.bound.sigma,
             Approximate(Cross(ONES, (0,), (0,), 0 * ONES), table([[F(-9, 10), F(9, 10)], [F(9, 10), 0]])),
         )
     ],

@@ -10,11 +10,23 @@ from functools import cached_property
 import numpy as np
 
 import rltheory as rl
-from rltheory.checks import CERTIFIED, Assumption, Claim, Leq, Loose, Mutant, Tight, run_module
+from rltheory.checks import (
+    CERTIFIED,
+    Assumption,
+    Claim,
+    Leq,
+    Loose,
+    Mutant,
+    Reader,
+    Tight,
+    decoded,
+    run_module,
+)
+from rltheory.checks.elimination import rank
 from rltheory.operators import CrossBound, anchors_by_volume, cross_estimate
 
 from .iteration import enclosed_exp
-from .setting import HALF, PAPER, Bytes, Table, decoded, rank, table
+from .setting import HALF, PAPER, Table, table
 
 SAM = "after Sam, Chen and Yu 2022 (arXiv 2206.03569), LR-EVI"
 LORA = "after Stojanovic, Jedra and Proutiere 2024 (arXiv 2410.23434), LoRa-PI"
@@ -83,7 +95,7 @@ class Backed:
         return rank(self.R) <= self.rank and rank(np.concatenate([self.R, extra], axis=1)) <= self.rank
 
 
-def backed(read: Bytes) -> Backed:
+def backed(read: Reader) -> Backed:
     """P = Σ φ_k(s)ψ_k(s', a), R = Σ φ_k(s)w_k(a), two factors."""
     n, m, d = 3 + read.below(2), 2 + read.below(2), 2
     phi = []
@@ -98,7 +110,7 @@ def backed(read: Bytes) -> Backed:
         psi.append([F(k, sum(w)) for k in w])
     mix = table(phi)
     P = (mix @ table(psi).reshape(d, m * n)).reshape(n, m, n)
-    R = mix @ read.matrix(d, m)
+    R = mix @ read.numbers(d, m)
     gamma = (HALF, F(9, 10), F(99, 100))[read.below(3)]
     shared = read.below(3) == 0
     first = F(read.below(9) - 4, 8)
@@ -110,7 +122,7 @@ def backed(read: Bytes) -> Backed:
 
 def shifted() -> Backed:
     """V = V* + constant, no noise: equality."""
-    x = backed(Bytes(bytes(range(3, 120))))
+    x = backed(Reader(bytes(range(3, 120))))
     return Backed(x.P, x.R, x.gamma, (HALF,) * len(x.noise), F(0), (1,), 2)
 
 

@@ -20,7 +20,9 @@ from rltheory.checks import (
     Loose,
     Mutant,
     NotShown,
+    Reader,
     Tight,
+    decoded,
     run_module,
 )
 from rltheory.kernels import ball
@@ -28,7 +30,7 @@ from rltheory.operators import cross_estimate
 from rltheory.solvers import LowRankSchedule
 from rltheory.solvers.low_rank import noise_free_sweep
 
-from .setting import HALF, PAPER, Bytes, Table, decoded, table
+from .setting import HALF, PAPER, Table, table
 
 
 def enclosed_exp(x: F, times: F = F(1)) -> rl.Enclosure:
@@ -61,7 +63,7 @@ class Coins:
         return enclosed_exp(-rate * self.N * self.t**2, F(front * self.entries))
 
 
-def coins(read: Bytes) -> Coins:
+def coins(read: Reader) -> Coins:
     """Up to 40 draws."""
     N = (1, 2, 3, 5, 8, 13, 20, 30, 40)[read.below(9)]
     return Coins(N, (HALF, F(1, 4), F(2, 3))[read.below(3)], 1 + read.below(4), F(1 + read.below(63), 64))
@@ -139,7 +141,7 @@ class Run:
         return [rate**t * F(self.Q.max()) for t in range(1, self.T + 1)]
 
 
-def run(read: Bytes) -> Run:
+def run(read: Reader) -> Run:
     """f, g within 5 % (or 30 %) of each other; noise of one sign, of all signs."""
     n, m = 2 + read.below(3), 2 + read.below(2)
     wide = 30 if read.below(2) else 5
@@ -308,7 +310,7 @@ class Repelling:
         return low and all(F(1, self.G) + self.gamma * e < 1 for e in es)
 
 
-def repelling(read: Bytes) -> Repelling:
+def repelling(read: Reader) -> Repelling:
     """e small."""
     gamma = F(1 + read.below(19), 20)
     return Repelling(
@@ -399,7 +401,7 @@ class Greedy:
         return F(np.abs(Z.max(axis=1) - best).max())
 
 
-def greedy(read: Bytes, *, best: bool = True) -> Greedy:
+def greedy(read: Reader, *, best: bool = True) -> Greedy:
     """Noise small against the gap; sometimes the same everywhere."""
     n, m = 2 + read.below(3), 2 + read.below(2)
     f, g = (tuple(F(1 + read.below(6)) for _ in range(k)) for k in (n, m))

@@ -12,12 +12,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
 from numpy.typing import NDArray
 
 import rltheory as rl
-from rltheory.checks import Paper
+from rltheory.checks import Paper, Reader
+from rltheory.checks.elimination import inverse, rank
 from rltheory.operators import CrossBound, cross_estimate
 
 PAPER = Paper(
@@ -34,35 +33,6 @@ HALF = F(1, 2)
 
 table = rl.exact_array
 """Nested lists as an object array of Fractions."""
-
-
-def inverse(W: Table) -> Table:
-    """W⁻¹ by elimination; raises `StopIteration` if W is singular."""
-    n = len(W)
-    M = np.concatenate([W, table(np.eye(n, dtype=int))], axis=1)
-    for k in range(n):
-        p = next(i for i in range(k, n) if M[i, k] != 0)
-        M[[k, p]] = M[[p, k]]
-        M[k] = M[k] / M[k, k]
-        for i in range(n):
-            if i != k:
-                M[i] = M[i] - M[i, k] * M[k]
-    return M[:, n:]
-
-
-def rank(Q: Table) -> int:
-    """Rank over the rationals."""
-    M, r = Q.copy(), 0
-    for k in range(M.shape[1]):
-        p = next((i for i in range(r, len(M)) if M[i, k] != 0), None)
-        if p is None:
-            continue
-        M[[r, p]] = M[[p, r]]
-        for i in range(r + 1, len(M)):
-            if M[i, k] != 0:
-                M[i] = M[i] - M[i, k] / M[r, k] * M[r]
-        r += 1
-    return r
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,30 +140,14 @@ def worst(x: Cross, i: int, j: int, eta: F) -> Table:
     return out
 
 
-class Bytes:
-    """Numbers read from random bytes."""
-
-    def __init__(self, raw: bytes) -> None:
-        self.raw, self.at = raw, 0
-
-    def below(self, n: int) -> int:
-        """0..n−1."""
-        self.at += 1
-        return (self.raw[self.at - 1] if self.at <= len(self.raw) else 0) % n
-
-    def matrix(self, n: int, m: int, most: int = 3) -> Table:
-        """Integers in [−most, most]."""
-        return table([[self.below(2 * most + 1) - most for _ in range(m)] for _ in range(n)])
-
-
-def cross(read: Bytes, *, most: int = 3, kind: Any = Cross) -> Any:
-    """Rank ≤ 3, anchors first; W is made invertible by a unit shift where it is not; noise below σ/(2r)."""
+def cross(read: Reader, *, most: int = 3, kind: Any = Cross) -> Any:
+    """Rank ≤ 3, anchors first; both factors are diagonally dominant on the anchors; noise below σ/(2r)."""
     r = 1 + read.below(3)
     n, m = r + 1 + read.below(3), r + 1 + read.below(2)
-    left, right = read.matrix(n, r, most), read.matrix(r, m, most)
+    left, right = read.numbers(n, r, most=most), read.numbers(r, m, most=most)
     for k in range(r):
-        left[k, k] += 7
-        right[k, k] += 7
+        left[k, k] += 10
+        right[k, k] += 10
     I, J = tuple(range(r)), tuple(range(r))
     x = kind(left @ right, I, J, np.full((n, m), F(0), dtype=object))
     part = F(1 + read.below(20), 41)
@@ -206,11 +160,6 @@ def cross(read: Bytes, *, most: int = 3, kind: Any = Cross) -> Any:
     if style == 1:
         noise = table([[F(1) if v >= 0 else F(-1) for v in row] for row in noise])
     return x.with_noise(on_cross(noise * eta, I, J))
-
-
-def decoded(build: Any, size: int = 96) -> SearchStrategy[Any]:
-    """Instances built from random bytes; shrinks towards zeros."""
-    return st.binary(min_size=size, max_size=size).map(lambda raw: build(Bytes(raw)))
 
 
 ZERO3 = table(np.zeros((3, 3), dtype=int))

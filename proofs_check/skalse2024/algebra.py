@@ -14,27 +14,12 @@ from typing import Any
 import numpy as np
 
 import rltheory as rl
-from rltheory.checks import CERTIFIED, Claim, Eq, Leq, Mutant, Tight, run_module
+from rltheory.checks import CERTIFIED, Claim, Eq, Leq, Mutant, Reader, Tight, decoded, run_module
+from rltheory.checks.elimination import eliminate, rank
 from rltheory.operators import canonicalise, trivial_basis, trivial_dimension
 from rltheory.solvers import same_policy_order
 
-from .setting import (
-    FIRST,
-    HALF,
-    OPPOSITE,
-    PAPER,
-    Bytes,
-    Table,
-    Two,
-    World,
-    decoded,
-    gauss,
-    one_state,
-    rank,
-    table,
-    two,
-    world,
-)
+from .setting import FIRST, HALF, OPPOSITE, PAPER, Table, Two, World, law, one_state, table, two, world
 
 SKALSE_ABATE = "Section 2, after Skalse and Abate 2023"
 
@@ -90,10 +75,10 @@ class Moved(Two):
         return [j - J[0] for j in J]
 
 
-def moved(read: Bytes) -> Moved:
+def moved(read: Reader) -> Moved:
     """Random rewards and potentials."""
     W = world(read, S=3, A=2)
-    return Moved(W, read.reward(W.tau.shape), read.reward(W.tau.shape))
+    return Moved(W, read.numbers(*W.tau.shape), read.numbers(*W.tau.shape))
 
 
 NUDGED = Moved(FIRST.W, FIRST.R1, FIRST.R2)
@@ -131,7 +116,7 @@ class Levelled(Moved):
         W = self.W
         r = W.mean(R)
         C, b = (self.pi0[..., None] * W.tau).sum(axis=1), (self.pi0 * r).sum(axis=1)
-        V = gauss(table(np.eye(W.S, dtype=int)) - W.gamma * C, b)
+        V = eliminate(table(np.eye(W.S, dtype=int)) - W.gamma * C, b)
         adv = r + W.gamma * (W.tau @ V) - V[:, None]
         return np.asarray(np.broadcast_to(adv[..., None], W.tau.shape))
 
@@ -141,10 +126,10 @@ class Levelled(Moved):
         return [self.W.J(R, d) - self.W.J(R, d0) for d in self.W.vertices]
 
 
-def levelled(read: Bytes) -> Levelled:
+def levelled(read: Reader) -> Levelled:
     """Random π0."""
     x = moved(read)
-    pi0 = table([read.law(x.W.A) for _ in range(x.W.S)])
+    pi0 = table([law(read, x.W.A) for _ in range(x.W.S)])
     return Levelled(x.W, x.R1, x.R2, pi0)
 
 
@@ -233,7 +218,7 @@ class Projected(Moved):
         W = self.W
         r = W.mean(self.R1)
         M = (W.gamma * W.tau - table(np.eye(W.S, dtype=int))[:, None, :]).reshape(-1, W.S)
-        phi = gauss(M.T @ M, -(M.T @ r.reshape(-1)))
+        phi = eliminate(M.T @ M, -(M.T @ r.reshape(-1)))
         left = r + (M @ phi).reshape(r.shape)
         return np.asarray((left / (W.tau * W.tau).sum(axis=-1))[..., None] * W.tau)
 
@@ -243,7 +228,7 @@ def square(R: Table) -> F:
     return F((R * R).sum())
 
 
-def projected(read: Bytes) -> Projected:
+def projected(read: Reader) -> Projected:
     """Random rivals; sometimes the representative itself."""
     x = moved(read)
     return Projected(x.W, x.R1, x.R2, read.below(4) == 0)
@@ -307,7 +292,7 @@ class Shifts:
         return abs(self.x[0] - w) + abs(self.x[1] - w)
 
 
-def shifts(read: Bytes) -> Shifts:
+def shifts(read: Reader) -> Shifts:
     """Small integers."""
     x, y = (tuple(read.below(7) - 3 for _ in range(3)) for _ in range(2))
     return Shifts(x, y, F(read.below(25) - 12, 4))  # type: ignore[arg-type]

@@ -16,26 +16,26 @@ from typing import Any
 import numpy as np
 
 import rltheory as rl
-from rltheory.checks import CERTIFIED, Assumption, Claim, Eq, Leq, Loose, Mutant, NotShown, Tight, run_module
+from rltheory.checks import (
+    CERTIFIED,
+    Assumption,
+    Claim,
+    Eq,
+    Leq,
+    Loose,
+    Mutant,
+    NotShown,
+    Reader,
+    Tight,
+    decoded,
+    run_module,
+)
+from rltheory.checks.elimination import eliminate
 from rltheory.kernels import ball
 from rltheory.operators import canonicalise
 from rltheory.solvers import starc_distance
 
-from .setting import (
-    FIRST,
-    OPPOSITE,
-    PAPER,
-    SECOND,
-    Bytes,
-    Table,
-    Two,
-    World,
-    decoded,
-    gauss,
-    one_state,
-    rare,
-    two,
-)
+from .setting import FIRST, OPPOSITE, PAPER, SECOND, Table, Two, World, one_state, rare, two
 
 NONTRIVIAL: Assumption[Any] = Assumption(
     "R1 is not trivial", lambda x: x.sizes[0] > 0, Two(FIRST.W, 0 * FIRST.R1, FIRST.R2)
@@ -86,16 +86,10 @@ def facet(chosen: tuple[Table, ...], W: World) -> Table | None:
             basis.append(b.reshape(-1))
     M = np.array([[(b * p).sum() for b in basis] for p in chosen], dtype=object)
     try:
-        x = gauss(M, np.full(len(basis), F(1), dtype=object))
-    except StopIteration:
+        x = eliminate(M, np.full(len(basis), F(1), dtype=object))
+    except ZeroDivisionError:
         return None
     return np.asarray(sum((c * b for c, b in zip(x, basis, strict=True)), 0 * basis[0]))
-
-
-def _gauss(A: Table, b: Table) -> Table:
-    from .setting import gauss
-
-    return gauss(A, b)
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +121,7 @@ def _remembered(W: World) -> tuple[F, F]:
     return _KNOWN[id(W)][1]
 
 
-def hulled(read: Bytes) -> Hulled:
+def hulled(read: Reader) -> Hulled:
     """One state with two to four actions, or two states with two."""
     if read.below(2):
         x = two(read, S=1, A=4)
@@ -192,7 +186,7 @@ def U2(x: Hulled) -> F:
 TWO_ACTIONS = Hulled(*(getattr(one_state([1, 0], [0, 1]), f) for f in ("W", "R1", "R2")))
 
 
-def close(read: Bytes) -> Hulled:
+def close(read: Reader) -> Hulled:
     """Half of the time R2 is within 10⁻⁵ of R1."""
     x = hulled(read)
     return Hulled(x.W, x.R1, x.R1 + F(1, 10**5) * x.R2) if read.below(2) else x
@@ -245,7 +239,7 @@ class Visited(Two):
         return 1 / (2 * self.U)
 
 
-def visited(read: Bytes) -> Visited:
+def visited(read: Reader) -> Visited:
     """Random pairs, and members of the rare-state family."""
     if read.below(3) == 0:
         eps = F(1, 2 + read.below(60))
@@ -347,7 +341,7 @@ rho_metric: Claim[Two] = Claim(
 )
 
 
-def four_actions(read: Bytes) -> Two:
+def four_actions(read: Reader) -> Two:
     """One state, four actions, small integers."""
     r1, r2 = ([read.below(4) for _ in range(4)] for _ in range(2))
     return one_state(r1, r2)
@@ -373,7 +367,7 @@ asymmetry: Claim[Two] = Claim(
 )
 
 
-def three_actions(read: Bytes) -> Two:
+def three_actions(read: Reader) -> Two:
     """One state, three actions, small integers."""
     r1, r2 = ([read.below(6) for _ in range(3)] for _ in range(2))
     return one_state(r1, r2)

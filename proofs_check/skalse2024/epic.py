@@ -14,13 +14,26 @@ from typing import Any
 import numpy as np
 
 import rltheory as rl
-from rltheory.checks import CERTIFIED, Assumption, Claim, Eq, Leq, Loose, Mutant, NotShown, Tight, run_module
+from rltheory.checks import (
+    CERTIFIED,
+    Assumption,
+    Claim,
+    Eq,
+    Leq,
+    Loose,
+    Mutant,
+    NotShown,
+    Reader,
+    Tight,
+    decoded,
+    run_module,
+)
 from rltheory.kernels import ball
 from rltheory.operators import canonicalise
 from rltheory.solvers import starc_distance
 
 from .algebra import image_rank
-from .setting import FIRST, PAPER, Bytes, Table, Two, World, decoded, table, two, world
+from .setting import FIRST, PAPER, Table, Two, World, table, two, world
 
 EPIC_PAPER = "Gleave, Dennis, Legg, Russell and Leike 2021"
 
@@ -66,7 +79,7 @@ class Shaped(Two):
         return self.W.redistribution(self.R2)
 
 
-def shaped(read: Bytes) -> Shaped:
+def shaped(read: Reader) -> Shaped:
     """Random."""
     x = two(read, S=3, A=2, least=2)
     return Shaped(x.W, x.R1, x.R2)
@@ -153,13 +166,13 @@ class Drowned:
 SCALES = (F(1, 2), F(1), F(3), F(10), F(100), F(10**4), F(10**6))
 
 
-def drowned(read: Bytes) -> Drowned:
+def drowned(read: Reader) -> Drowned:
     """Random R, X and N; half of the time τ has full support."""
     W = world(read, S=3, A=2, least=2)
     if read.below(2):
         W = World(W.tau / 2 + table([F(1, 2 * W.S)] * W.S), W.mu, W.gamma)
     N = SCALES[read.below(7)]
-    return Drowned(W, read.reward(W.tau.shape), W.redistribution(read.reward(W.tau.shape)), N)
+    return Drowned(W, read.numbers(*W.tau.shape), W.redistribution(read.numbers(*W.tau.shape)), N)
 
 
 def orthogonal(N: F) -> Drowned:
@@ -228,7 +241,7 @@ class Covered(Two):
         return rl.Enclosure(k * size.lower * d.lower, k * size.upper * d.upper)
 
 
-def covered(read: Bytes) -> Covered:
+def covered(read: Reader) -> Covered:
     """Random pairs, and near-ties of one state with three actions."""
     if read.below(2):
         e, t = F(1 + read.below(30), 100), F(1, 10 ** (2 + read.below(6)))

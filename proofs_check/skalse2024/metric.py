@@ -14,24 +14,11 @@ from typing import Any
 import numpy as np
 
 import rltheory as rl
-from rltheory.checks import CERTIFIED, Claim, Eq, Every, Leq, Mutant, Tight, run_module
+from rltheory.checks import CERTIFIED, Claim, Eq, Every, Leq, Mutant, Reader, Tight, decoded, run_module
 from rltheory.kernels import ball
 from rltheory.solvers import starc_distance
 
-from .setting import (
-    FIRST,
-    HALF,
-    PAPER,
-    Bytes,
-    Table,
-    Two,
-    World,
-    decoded,
-    one_state,
-    table,
-    two,
-    world,
-)
+from .setting import FIRST, HALF, PAPER, Table, Two, World, one_state, table, two, world
 
 
 # ---- pseudometric ----------------------------------------------------------------------------
@@ -50,10 +37,10 @@ class Three(Two):
         return np.asarray(scale * self.R1 + self.W.shaping(self.R3[:, 0, 0]) + self.W.redistribution(self.R3))
 
 
-def three(read: Bytes) -> Three:
+def three(read: Reader) -> Three:
     """Random rewards."""
     x = two(read, S=3, A=2)
-    return Three(x.W, x.R1, x.R2, read.reward(x.W.tau.shape))
+    return Three(x.W, x.R1, x.R2, read.numbers(*x.W.tau.shape))
 
 
 BETWEEN = Three(FIRST.W, FIRST.R1, -FIRST.R1, FIRST.R1)
@@ -159,13 +146,13 @@ reachability: Claim[Unreachable] = Claim(
 )
 
 
-def blind(read: Bytes) -> Two:
+def blind(read: Reader) -> Two:
     """State 1 is never reached; R1 and R2 agree at state 0."""
     W = World(table([[[1, 0], [1, 0]], [[1, 0], [1, 0]]]), table([1, 0]), F(9, 10))
     R1 = table(np.zeros((2, 2, 2), dtype=int))
     R1[0, 0] = F(1 + read.below(4))
     R2 = R1.copy()
-    R1[1], R2[1] = read.reward((2, 2)), read.reward((2, 2))
+    R1[1], R2[1] = read.numbers(2, 2), read.numbers(2, 2)
     return Two(W, R1, R2)
 
 
@@ -221,12 +208,12 @@ class Transferred(Two):
         return 1 + F(starc_distance(self.R1, self.R2, W.mdp, norm="range", canon="none"))
 
 
-def transferred(read: Bytes) -> Transferred:
+def transferred(read: Reader) -> Transferred:
     """Two independent τ."""
     W, other = world(read, S=2, A=2, least=2), world(read, S=2, A=2, least=2)
-    R1 = read.reward(W.tau.shape)
+    R1 = read.numbers(*W.tau.shape)
     return Transferred(
-        W, R1, R1 + W.redistribution(read.reward(W.tau.shape)), World(other.tau, W.mu, W.gamma)
+        W, R1, R1 + W.redistribution(read.numbers(*W.tau.shape)), World(other.tau, W.mu, W.gamma)
     )
 
 

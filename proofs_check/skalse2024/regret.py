@@ -12,21 +12,11 @@ from fractions import Fraction as F
 from functools import cached_property
 from typing import Any
 
-from rltheory.checks import CERTIFIED, Assumption, Claim, Eq, Leq, Mutant, Tight, run_module
+from rltheory.checks import CERTIFIED, Assumption, Claim, Eq, Leq, Mutant, Reader, Tight, decoded, run_module
 from rltheory.solvers import optimal_regret as worst_optimal
 from rltheory.solvers import reward_range
 
-from .setting import (
-    FIRST,
-    OPPOSITE,
-    PAPER,
-    SECOND,
-    Bytes,
-    Two,
-    decoded,
-    one_state,
-    two,
-)
+from .setting import FIRST, OPPOSITE, PAPER, SECOND, Two, one_state, two
 
 # ---- the range -------------------------------------------------------------------------------
 range_norm: Claim[Two] = Claim(
@@ -172,7 +162,7 @@ def linf(x: Any) -> Any:
     return max(abs(v) for v in x)
 
 
-def units(read: Bytes) -> Units:
+def units(read: Reader) -> Units:
     """Three entries; y often near ±x; λ in [−½, 2], mostly ≥ 0."""
     u = [read.below(7) - 3 for _ in range(3)]
     u[0] = u[0] or 1

@@ -14,12 +14,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
 from numpy.typing import NDArray
 
 import rltheory as rl
-from rltheory.checks import Paper
+from rltheory.checks import Paper, Reader
+from rltheory.checks.elimination import eliminate
 
 PAPER = Paper(
     key="starc",
@@ -35,35 +34,6 @@ HALF = F(1, 2)
 
 table = rl.exact_array
 """Nested lists as an object array of Fractions."""
-
-
-def gauss(A: Table, b: Table) -> Table:
-    """Solution of Ax = b by elimination."""
-    n = len(A)
-    M = np.concatenate([A, b[:, None]], axis=1)
-    for k in range(n):
-        p = next(i for i in range(k, n) if M[i, k] != 0)
-        M[[k, p]] = M[[p, k]]
-        M[k] = M[k] / M[k, k]
-        for i in range(n):
-            if i != k:
-                M[i] = M[i] - M[i, k] * M[k]
-    return M[:, n]
-
-
-def rank(rows: Table) -> int:
-    """Rank over the rationals."""
-    M, r = rows.copy(), 0
-    for k in range(M.shape[1]):
-        p = next((i for i in range(r, len(M)) if M[i, k] != 0), None)
-        if p is None:
-            continue
-        M[[r, p]] = M[[p, r]]
-        for i in range(r + 1, len(M)):
-            if M[i, k] != 0:
-                M[i] = M[i] - M[i, k] / M[r, k] * M[r]
-        r += 1
-    return r
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +67,7 @@ class World:
         """d^π from d(s') = μ(s') + γ Σ d τ, by elimination; π is (S, A)."""
         C = (pi[:, :, None] * self.tau).sum(axis=1)
         eye = table(np.eye(self.S, dtype=int))
-        d = gauss(eye - self.gamma * C.T, self.mu)
+        d = eliminate(eye - self.gamma * C.T, self.mu)
         return np.asarray(d[:, None] * pi)
 
     @cached_property
@@ -202,49 +172,33 @@ class Two:
 
 
 # ---- instances -------------------------------------------------------------------------------
-class Bytes:
-    """Numbers read from random bytes."""
-
-    def __init__(self, raw: bytes) -> None:
-        self.raw, self.at = raw, 0
-
-    def below(self, n: int) -> int:
-        """0..n−1."""
-        self.at += 1
-        return (self.raw[self.at - 1] if self.at <= len(self.raw) else 0) % n
-
-    def law(self, n: int) -> list[F]:
-        """n rationals ≥ 0 that sum to one, the first positive."""
-        w = [1 + self.below(4), *[self.below(5) for _ in range(n - 1)]]
-        return [F(k, sum(w)) for k in w]
-
-    def reward(self, shape: tuple[int, ...], most: int = 3) -> Table:
-        """Integers in [−most, most]; byte 0 gives 0."""
-        ks = [self.below(2 * most + 1) for _ in range(int(np.prod(shape)))]
-        return table([(k + 1) // 2 * (-1 if k % 2 else 1) for k in ks]).reshape(shape)
+def law(read: Reader, n: int) -> list[F]:
+    """n rationals ≥ 0 that sum to one, the first positive."""
+    w = [1 + read.below(4), *[read.below(5) for _ in range(n - 1)]]
+    return [F(k, sum(w)) for k in w]
 
 
 GAMMAS = (HALF, F(3, 4), F(9, 10), F(1, 4))
 
 
-def world(read: Bytes, *, S: int = 3, A: int = 3, least: int = 1) -> World:
+def world(read: Reader, *, S: int = 3, A: int = 3, least: int = 1) -> World:
     """A reachable world of at most S states and between 2 and A actions: μ is positive everywhere."""
     gamma, n, m = GAMMAS[read.below(4)], least + read.below(S - least + 1), 2 + read.below(A - 1)
     rows = []
     for _ in range(n * m):
-        law = read.law(n)
+        row = law(read, n)
         shift = read.below(n)
-        rows.append(law[-shift:] + law[:-shift] if shift else law)
+        rows.append(row[-shift:] + row[:-shift] if shift else row)
     tau = table(rows).reshape(n, m, n)
     start = [1 + read.below(3) for _ in range(n)]
     return World(tau, table([F(k, sum(start)) for k in start]), gamma)
 
 
-def two(read: Bytes, *, S: int = 2, A: int = 3, least: int = 1) -> Two:
+def two(read: Reader, *, S: int = 2, A: int = 3, least: int = 1) -> Two:
     """Two rewards: independent, or related (negated, shaped, redistributed, nearly parallel)."""
     W = world(read, S=S, A=A, least=least)
     shape = W.tau.shape
-    R1, fresh = read.reward(shape), read.reward(shape)
+    R1, fresh = read.numbers(*shape), read.numbers(*shape)
     kind = read.below(6)
     if kind == 0:
         return Two(W, R1, -R1 + F(read.below(3), 2) * fresh)
@@ -255,11 +209,6 @@ def two(read: Bytes, *, S: int = 2, A: int = 3, least: int = 1) -> Two:
     if kind == 3:
         return Two(W, R1, R1 + F(1, 4) * fresh)
     return Two(W, R1, fresh)
-
-
-def decoded(build: Any, size: int = 120) -> SearchStrategy[Any]:
-    """Instances built from random bytes; shrinks towards zeros."""
-    return st.binary(min_size=size, max_size=size).map(lambda raw: build(Bytes(raw)))
 
 
 def one_state(*rows: list[int], gamma: F = HALF) -> Two:

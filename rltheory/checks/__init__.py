@@ -25,6 +25,7 @@ from .discover import discover
 from .evidence import Evidence, Outcome, Sample
 from .literal import fingerprint, literal
 from .main import run_module
+from .reader import Reader, decoded
 from .report import Counterexample, MutantReport, Report
 from .runner import run
 from .source import Paper, Source
@@ -52,6 +53,7 @@ __all__ = [
     "Outcome",
     "Paper",
     "Rate",
+    "Reader",
     "Report",
     "Sample",
     "Source",
@@ -60,6 +62,7 @@ __all__ = [
     "WorstCase",
     "check",
     "check_erratum",
+    "decoded",
     "discover",
     "fingerprint",
     "literal",

@@ -197,7 +197,7 @@ def minimal_representative(
     InvalidArgument
         For exact models, unknown norms or bad rewards.
 
-    Complexity: an LP of about 2·S²A variables (HiGHS).
+    Complexity: an LP of about 2·S²A variables (HiGHS); of S constraints for "l1" without redistribution.
     """
     import scipy.sparse as sp
     from scipy.optimize import linprog
@@ -215,6 +215,13 @@ def minimal_representative(
     shape = sp.csr_matrix((np.full(n, float(mdp.gamma)), (k, s2)), (n, S)) - sp.csr_matrix(
         (np.ones(n), (k, s)), (n, S)
     )
+    if norm == "l1" and not redistribute:
+        # the dual, max ⟨b, y⟩ over |y| ≤ 1 orthogonal to shapings, has S rows only; Φ is its multiplier
+        dual = linprog(-b, A_eq=shape.T.tocsr(), b_eq=np.zeros(S), bounds=(-1, 1), method="highs")
+        if dual.status != 0:
+            raise InvalidArgument(f"minimal_representative: the LP stopped with {dual.message!r}; rescale R")
+        least = (b + shape @ dual.eqlin.marginals) * size
+        return least.reshape(arr.shape), float(np.abs(least).sum())
     extra = sp.eye(n, format="csr") if redistribute else sp.csr_matrix((n, 0))
     bound = sp.eye(n, format="csr") if norm == "l1" else sp.csr_matrix(np.ones((n, 1)))
     G = sp.vstack([sp.hstack([shape, extra, -bound]), sp.hstack([-shape, -extra, -bound])], format="csr")

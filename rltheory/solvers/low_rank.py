@@ -22,7 +22,7 @@ from ..arrays import FloatVec, IntVec, StateAction, frozen
 from ..errors import InvalidArgument, InvalidModel
 from ..kernels.generative import lookahead
 from ..models.mdp import MDP
-from ..operators.cross import anchors_by_volume, cross_estimate
+from ..operators.cross import anchors_by_volume, cross_estimate, leverage_scores
 
 Rng = np.random.Generator
 
@@ -181,11 +181,18 @@ class LowRankQ:
         True: sample every entry and estimate nothing (the baseline without structure).
     redraw
         True: anchor states are drawn anew every sweep (`rows` a number).
+    choose
+        How every sweep after the first finds its anchors in the estimate so far: "random" keeps to `rows`,
+        `columns` and `redraw`; "volume" takes `rank` rows and columns of large |det W|
+        (`operators.anchors_by_volume`), or keeps the old ones while the estimate has a smaller rank;
+        "leverage" draws the numbers `rows` and `columns` with the odds of `operators.leverage_scores`.
+        A schedule's guarantee needs its c_me to hold for the anchors found.
 
     Raises
     ------
     InvalidArgument
-        Sizes out of range; `redraw` with given rows; neither or both of `schedule` and `samples`.
+        Sizes out of range; `redraw` or `choose` with given rows or columns; "volume" with more anchors than
+        `rank`; neither or both of `schedule` and `samples`.
 
     Notes
     -----
@@ -204,10 +211,27 @@ class LowRankQ:
     V_max: float | None = None
     full: bool = False
     redraw: bool = False
+    choose: Literal["random", "volume", "leverage"] = "random"
 
     def __post_init__(self) -> None:
-        if self.redraw and not isinstance(self.rows, (int, np.integer, type(None))):
+        if self.choose not in ("random", "volume", "leverage"):
+            raise InvalidArgument(
+                f"LowRankQ: choose={self.choose!r}, must be 'random', 'volume' or 'leverage'"
+            )
+        given = [
+            n for n in ("rows", "columns") if not isinstance(getattr(self, n), (int, np.integer, type(None)))
+        ]
+        if self.redraw and "rows" in given:
             raise InvalidArgument("LowRankQ: redraw=True with given rows; give their number instead")
+        if self.choose != "random" and given:
+            raise InvalidArgument(
+                f"LowRankQ: choose={self.choose!r} with given {given[0]}; give their number instead"
+            )
+        if self.choose == "volume" and not {self.rows, self.columns} <= {None, self.rank}:
+            raise InvalidArgument(
+                f"LowRankQ: rows={self.rows}, columns={self.columns} with choose='volume', which takes "
+                f"exactly rank={self.rank} of each; leave them out, or choose='leverage'"
+            )
         if (self.schedule is None) == (self.samples is None):
             raise InvalidArgument(
                 "LowRankQ: give either schedule= (with its guarantee) or samples= (a number)"
@@ -253,8 +277,8 @@ class LowRankQ:
         observed, Q = np.empty(pairs.size), np.zeros((S, A))
         history, drawn = [], 0
         for t in range(1, T + 1):
-            if self.redraw and t > 1 and not self.full:
-                rows, _ = self._anchors(mdp, rng)
+            if (self.redraw or self.choose != "random") and t > 1 and not self.full:
+                rows, columns = self._again(mdp, rng, Q, rows, columns)
                 entries = _cross(S, A, rows, columns)
                 pairs = frozen(np.flatnonzero(entries))
             N = plan.samples(t, pairs.size) if plan else int(self.samples or 1)
@@ -284,6 +308,24 @@ class LowRankQ:
             columns = np.round(np.linspace(0, mdp.A - 1, int(columns))).astype(np.int64)
         return np.asarray(rows, dtype=np.int64), np.asarray(columns, dtype=np.int64)
 
+    def _again(
+        self, mdp: MDP, rng: Rng, Q: StateAction, rows: IntVec, columns: IntVec
+    ) -> tuple[IntVec, IntVec]:
+        """The next sweep's anchors, from the estimate Q of the sweep before."""
+        if self.choose == "random":
+            return self._anchors(mdp, rng)[0], columns
+        if self.choose == "volume":
+            try:
+                return anchors_by_volume(Q, self.rank)
+            except InvalidArgument:  # the estimate has a smaller rank as yet: anchors stay
+                return rows, columns
+        numbers = [self.rank if k is None else int(k) for k in (self.rows, self.columns)]  # type: ignore[arg-type]
+        odds = [(p + 1e-9) / (p + 1e-9).sum() for p in leverage_scores(Q, self.rank)]
+        drawn = [
+            np.sort(rng.choice(p.size, k, replace=False, p=p)) for p, k in zip(odds, numbers, strict=True)
+        ]
+        return drawn[0], drawn[1]
+
 
 def _cross(S: int, A: int, rows: IntVec, columns: IntVec) -> NDArray[np.bool_]:
     """(S, A) mask of the anchor rows and columns."""
@@ -299,128 +341,3 @@ def noise_free_sweep(mdp: MDP, V: ArrayLike, rows: ArrayLike, columns: ArrayLike
     Q = q_values(mdp, V)
     I, J = np.asarray(rows), np.asarray(columns)
     return cross_estimate(Q[:, J], Q[I], I, J)
-
-
-@dataclass(frozen=True)
-class UnitCubeTask:
-    """A generative model on [0, 1]^d1 × [0, 1]^d2 for `low_rank_continuous`.
-
-    Attributes
-    ----------
-    d1, d2
-        Dimensions of states and actions.
-    gamma
-        Discount in (0, 1).
-    reward
-        (n, d1), (n, d2) arrays of points → (n,) rewards.
-    draw
-        (n, d1), (n, d2), N, generator → (n, N, d1) next states.
-    """
-
-    d1: int
-    d2: int
-    gamma: float
-    reward: Callable[[FloatVec, FloatVec], FloatVec]
-    draw: Callable[[FloatVec, FloatVec, int, Rng], NDArray[np.float64]]
-
-
-@dataclass(frozen=True)
-class NetEstimate:
-    """Q on cell centres, read at any point by its nearest centre."""
-
-    Q: StateAction
-    cells: tuple[int, int]
-    d1: int
-    d2: int
-    V_max: float
-    bound: float
-    samples: int
-
-    def value(self, s: ArrayLike) -> FloatVec:
-        """(n,) clipped max_a Q at (n, d1) states."""
-        best = np.clip(self.Q.max(axis=1), -self.V_max, self.V_max)
-        return np.asarray(best[_nearest(s, self.cells[0], self.d1)])
-
-    def at(self, s: ArrayLike, a: ArrayLike) -> FloatVec:
-        """(n,) Q at (n, d1) states and (n, d2) actions."""
-        rows, cols = _nearest(s, self.cells[0], self.d1), _nearest(a, self.cells[1], self.d2)
-        return np.asarray(self.Q[rows, cols])
-
-
-def low_rank_continuous(
-    task: UnitCubeTask,
-    rank: int,
-    schedule: LowRankSchedule,
-    seed: int | Rng = 0,
-    *,
-    anchors: Literal["first", "volume"] = "first",
-) -> list[NetEstimate]:
-    """The iteration of `LowRankQ` on nets of the unit cube that refine with t; one estimate a sweep.
-
-    Parameters
-    ----------
-    task
-        Generative model.
-    rank
-        Rank r; at least that many cells an axis are used.
-    schedule
-        With `L`.
-    seed
-        Seed or generator.
-    anchors
-        The first r cells, or large volume on the previous estimate.
-
-    Complexity: Σ_t r(n_t + m_t)N_t draws; they are made a row of the net at a time.
-
-    Source: Shah, Song, Xu and Yang 2020, Algorithm 1 (continuous case).
-    """
-    rng = seed if isinstance(seed, np.random.Generator) else np.random.default_rng(seed)
-    out: list[NetEstimate] = []
-    drawn = 0
-    for t in range(1, schedule.T + 1):
-        cells = max(schedule.cells(t), rank)
-        s, a = _centres(cells, task.d1), _centres(cells, task.d2)
-        rows, cols = np.arange(rank), np.arange(rank)
-        if anchors == "volume" and out:
-            rows, cols = anchors_by_volume(out[-1].at(s[:, None], a[None, :]), rank)
-        entries = rank * (len(s) + len(a)) - rank * rank
-        N = schedule.samples(t, entries)
-        Q = np.zeros((len(s), len(a)))
-        mask = np.zeros(Q.shape, dtype=np.bool_)
-        mask[rows], mask[:, cols] = True, True
-        i, j = np.nonzero(mask)
-        Q[i, j] = _lookahead(task, s[i], a[j], N, out[-1] if out else None, rng)
-        Q = cross_estimate(Q[:, cols], Q[rows], rows, cols)
-        drawn += N * entries
-        out.append(
-            NetEstimate(frozen(Q), (cells, cells), task.d1, task.d2, schedule.V_max, schedule.bound(t), drawn)
-        )
-    return out
-
-
-def _lookahead(
-    task: UnitCubeTask, s: FloatVec, a: FloatVec, N: int, last: NetEstimate | None, rng: Rng
-) -> FloatVec:
-    reward = task.reward(s, a)
-    if last is None:
-        return np.asarray(reward)
-    total = np.zeros(len(s))
-    step = max(1, (1 << 20) // max(len(s), 1))
-    for k in range(0, N, step):
-        n = min(step, N - k)
-        after = task.draw(s, a, n, rng)
-        total += last.value(after.reshape(-1, task.d1)).reshape(len(s), n).sum(axis=1)
-    return np.asarray(reward + task.gamma * total / N)
-
-
-def _centres(cells: int, d: int) -> NDArray[np.float64]:
-    line = (np.arange(cells) + 0.5) / cells
-    return np.stack([x.ravel() for x in np.meshgrid(*[line] * d, indexing="ij")], axis=1)
-
-
-def _nearest(x: ArrayLike, cells: int, d: int) -> IntVec:
-    at = np.clip((np.asarray(x, dtype=np.float64) * cells).astype(np.int64), 0, cells - 1)
-    out = np.zeros(at.shape[:-1], dtype=np.int64)
-    for k in range(d):
-        out = out * cells + at[..., k]
-    return out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -21,12 +21,13 @@ from rltheory.operators.cross import least_singular_value
 from rltheory.solvers import (
     LowRankQ,
     LowRankSchedule,
+    UnitCubeTask,
     alternating_least_squares,
     low_rank_continuous,
     nuclear_norm_completion,
     soft_impute,
 )
-from rltheory.solvers.low_rank import UnitCubeTask, noise_free_sweep
+from rltheory.solvers.low_rank import noise_free_sweep
 
 THREE = rl.exact_array([[2, 1, 0], [1, 1, 1], [0, 1, 2]])
 
@@ -227,6 +228,37 @@ def test_redrawn_anchor_states() -> None:
     assert again.history[-1].error < 0.1 * np.ptp(Q)
     with pytest.raises(InvalidArgument, match="redraw=True with given rows"):
         LowRankQ(3, [0, 1, 2], 3, samples=1, redraw=True)
+
+
+@pytest.mark.parametrize("choose", ["volume", "leverage"])
+def test_anchors_found_in_the_estimate(choose: Literal["volume", "leverage"]) -> None:
+    mdp = rl.gallery.inverted_pendulum((9, 9), 11)
+    Q = rl.q_values(mdp, rl.solve(mdp).V)
+    k = 3 if choose == "volume" else 8
+    solver = LowRankQ(3, k, k, samples=100_000, T=80, choose=choose)
+    run = solver.run(mdp, 0, reference=Q)
+    assert run.history[-1].error is not None and run.history[-1].error < 0.1 * np.ptp(Q)
+    assert (run.Q == solver.run(mdp, 0).Q).all() and run.rows.size == run.columns.size == k
+    before = LowRankQ(3, k, k, samples=100_000, T=79, choose=choose).run(mdp, 0)
+    if choose == "volume":
+        I, J = anchors_by_volume(before.Q, 3)
+        assert (run.rows == I).all() and (run.columns == J).all()
+    else:
+        assert (np.diff(run.rows) > 0).all() and (run.rows != before.rows).any()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"choose": "best"}, "choose='best'"),
+        ({"choose": "volume", "rows": [0, 1]}, "given rows"),
+        ({"choose": "leverage", "columns": [0, 1]}, "given columns"),
+        ({"choose": "volume", "rows": 4}, "exactly rank=2"),
+    ],
+)
+def test_choices_of_anchors_that_make_no_sense(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidArgument, match=message):
+        LowRankQ(2, samples=1, **settings)
 
 
 def test_the_repelling_fixed_point_in_rationals() -> None:

@@ -298,6 +298,22 @@ def test_minimal_potential_and_lp_representatives() -> None:
     assert np.abs(rep1).sum() == pytest.approx(size1, abs=1e-7) and size1 <= np.abs(c).sum() + 1e-9
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_least_l1_shaping_against_the_primal_lp(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    mdp = rl.MDP(rng.dirichlet(np.ones(4), (4, 2)), np.zeros((4, 2)), 0.8)
+    R = rng.normal(size=(4, 2, 4)) * 10.0 ** rng.integers(-3, 4)
+    rep, size = minimal_representative(R, mdp, "l1", redistribute=False)
+    moves = np.stack([potential_shaping(e, mdp).ravel() for e in np.eye(4)], axis=1)
+    phi, *_ = np.linalg.lstsq(moves, (rep - R).ravel(), rcond=None)
+    assert np.abs(R.ravel() + moves @ phi - rep.ravel()).max() < 1e-9 * np.abs(R).max()
+    n = R.size  # min Σt with −t ≤ R + shaping ≤ t
+    G = np.block([[moves, -np.eye(n)], [-moves, -np.eye(n)]])
+    b = np.concatenate([-R.ravel(), R.ravel()])
+    primal = linprog(np.r_[np.zeros(4), np.ones(n)], G, b, bounds=(None, None))
+    assert size == pytest.approx(primal.fun, rel=1e-9) == pytest.approx(np.abs(rep).sum(), rel=1e-9)
+
+
 def test_batches_agree_with_one_at_a_time() -> None:
     mdp, A, B = third()
     pairs = np.stack([A, 2 * B, np.zeros_like(A)]), np.stack([B, A, B])
