@@ -35,9 +35,9 @@ def regret_chain(S: int = 4, H: int = 6, *, big: Real = SIXTH, small: Real = SIX
     one number each.
     """
     check_size("regret_chain", S=S, H=H)
-    rows: Rows = {(s, 0): {max(s - 1, 0): 1} for s in range(S)} | {
-        (s, 1): {min(s + 1, S - 1): 1} for s in range(S)
-    }
+    rows: Rows = {}
+    for s in range(S):
+        rows[s, 0], rows[s, 1] = {max(s - 1, 0): 1}, {min(s + 1, S - 1): 1}
     return _model(S, 2, H, rows, {(0, 0): small, (S - 1, 1): big})
 
 
