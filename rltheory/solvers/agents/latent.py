@@ -1,0 +1,374 @@
+"""Learning in a latent MDP whose context is revealed after the episode: optimism over alpha vectors.
+
+The framework (A6).  Counts N_m(s,a), n_m(s,a,s') of every context.  Each episode plays the last plan; then
+the context m is told and all H steps are counted, the last one too.  A pair is *refreshed* when its count is
+a power of two: P̂_m(·|s,a) and its N are what they were at that moment, and the policy is planned anew after
+the episode.  With ι = scale·2 ln(2MSAHK/δ) the planners are
+
+    ext    every context moves to its best law in the box |p − P̂| ≤ 2√(P̂ι/N) + 5ι/N, anew in every history
+    extc   the same, values clipped at 1
+    val    R + P̂·v + max{4√(|supp P̂|·𝕍(P̂, v)ι/N), 16Sι/N}, clipped at 1
+    hoef   R + P̂·v + √(Sι/N), clipped at 1: the bonus of a horizon-dependent analysis
+
+over sets of alpha vectors with Pareto pruning (`kernels.optimism`).  `MergedAgent` is what they are compared
+with: a learner of one MDP, on episodes of all contexts thrown together.
+
+Randomness: `SeedSequence(seed).spawn(2)[0]` gives H + 2 uniforms an episode: the context, s_1, …, s_{H+1}.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...arrays import FloatVec, IntVec
+from ...errors import InvalidArgument
+from ...kernels import optimism as kernels
+from ...models.latent import LatentMDP
+from ...operators.latent import HistoryTree, history_tree
+from ...results.latent import LatentPolicy, Level
+from .base import Agent, Task, check_delta, check_scale
+
+Planner = Literal["ext", "extc", "val", "hoef"]
+MODES = {"ext": kernels.EXT, "extc": kernels.EXTC, "val": kernels.VAL, "hoef": kernels.HOEF}
+POOL = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class LatentPlan:
+    """An optimistic plan.
+
+    Attributes
+    ----------
+    value
+        Σ_s max_α w∘ν(s)·α of the optimistic vectors: at least V* where the true model is in the box.
+    policy
+        The policy that attains it, as a graph; `policy.value()` is what it is truly worth.
+    vectors
+        Alpha vectors kept in all.
+    """
+
+    value: float
+    policy: LatentPolicy
+    vectors: int
+
+
+@dataclass(frozen=True, eq=False)
+class LatentRun:
+    """One run of a learner.
+
+    Attributes
+    ----------
+    regret
+        (K,) V* − V^{π_k} of every episode, computed, not sampled.
+    start_regret
+        (K,) the same given the start state drawn.
+    gap
+        (K,) V_opt − V* of every episode's plan; NaN where the agent has no optimistic value.
+    paid
+        (K,) rewards collected.
+    plans
+        Number of plans, the one after the last episode included.
+    contexts
+        (K,) contexts drawn.
+    """
+
+    regret: FloatVec
+    start_regret: FloatVec
+    gap: FloatVec
+    paid: FloatVec
+    plans: int
+    contexts: IntVec
+
+
+@dataclass(frozen=True)
+class LatentOptimism:
+    """Model-based optimism for latent MDPs, context told in hindsight; w, ν and R are known.
+
+    Parameters
+    ----------
+    planner
+        "ext" (history-wise extension of optimism over models), "extc" (clipped: for unknown supports), "val"
+        (optimism of values), "hoef" (baseline).
+    delta
+        Probability with which the confidence boxes may fail, in (0, 1).
+    scale
+        Multiplies ι.  1 is the published constant, with which the optimistic value is 1 for thousands of
+        episodes; experiments take ≪ 1, and every plot should say so.
+    known_support
+        True if the learner is told which transitions are possible.
+    max_vectors
+        Refuse a plan with more candidates than this for one pair.
+
+    Raises
+    ------
+    InvalidArgument
+        For parameters out of range.
+
+    Notes
+    -----
+    Without hindsight no learner does with polynomially many episodes in general; this one is told the
+    context.
+
+    Source: Zhou, Wang and Du (2023), the framework and both planners; "ext" relaxes the joint maximisation
+    over models and policies, which no dynamic program computes, to a fresh model in every history.
+    """
+
+    planner: Planner = "ext"
+    delta: float = 0.1
+    scale: float = 1.0
+    known_support: bool = True
+    max_vectors: int = 200_000
+
+    def __post_init__(self) -> None:
+        if self.planner not in MODES:
+            raise InvalidArgument(f"LatentOptimism: planner={self.planner!r}, must be one of {list(MODES)}")
+        check_delta("LatentOptimism", self.delta)
+        check_scale("LatentOptimism", scale=self.scale)
+        if self.max_vectors < 1:
+            raise InvalidArgument(f"LatentOptimism: max_vectors={self.max_vectors}, must be ≥ 1")
+
+    def iota(self, lmdp: LatentMDP, K: int) -> float:
+        """ι = scale·2 ln(2MSAHK/δ)."""
+        return self.scale * 2 * math.log(2 * lmdp.M * lmdp.S * lmdp.A * lmdp.H * K / self.delta)
+
+    def plan(self, lmdp: LatentMDP, P_hat: NDArray[Any], N: NDArray[Any] | float, iota: float) -> LatentPlan:
+        """The plan from estimates P̂ (M, S, A, S) and sample sizes N (M, S, A), or one N for all.
+
+        Raises
+        ------
+        InvalidArgument
+            More candidates than `max_vectors`.
+        """
+        work = _Work(self, lmdp, iota)
+        visits = np.broadcast_to(np.asarray(N, dtype=np.float64), (lmdp.M, lmdp.S, lmdp.A))
+        work.visits[...] = visits.transpose(1, 2, 0).reshape(work.visits.shape)
+        m, s, a, u = np.nonzero(work.tree.slot >= 0)
+        work.prob[work.tree.ptr[s * lmdp.A + a] + work.tree.slot[m, s, a, u], m] = np.asarray(P_hat)[
+            m, s, a, u
+        ]
+        value = work.plan()
+        return LatentPlan(value, work.policy(), int(work.pool.size.sum()))
+
+    def run(self, lmdp: LatentMDP, K: int, *, seed: int = 0, optima: FloatVec | None = None) -> LatentRun:
+        """Play K episodes.
+
+        Parameters
+        ----------
+        lmdp
+            The true model, in doubles (an exact one is rounded).
+        K, seed
+            Episodes; seed of the stream.
+        optima
+            (S,) `start_optima(lmdp)`, if known.
+        """
+        work = _Work(self, lmdp.float(), self.iota(lmdp, K))
+        return work.run(K, seed, start_optima(lmdp) if optima is None else optima)
+
+
+@dataclass(frozen=True)
+class MergedAgent:
+    """Negative control: a learner of one MDP, told nothing of contexts.
+
+    Its regret is linear whenever no Markov policy is optimal: it cannot even represent one that is.
+
+    Parameters
+    ----------
+    agent
+        Any agent for episodes of H steps, such as `MVP()`.
+    """
+
+    agent: Agent
+
+    def run(self, lmdp: LatentMDP, K: int, *, seed: int = 0, optima: FloatVec | None = None) -> LatentRun:
+        """Play K episodes; see `LatentOptimism.run`."""
+        model = lmdp.float()
+        M, S, A, H = model.M, model.S, model.A, model.H
+        stars = start_optima(lmdp) if optima is None else optima
+        mass = model.start.sum(axis=0)
+        same = not (model.R - model.R[0]).any()
+        allowed = np.ones((1, S, A), dtype=np.bool_)
+        task = Task(S, A, H, K, 1.0, True, allowed, model.R[:1] if same else None)
+        children = np.random.SeedSequence(seed).spawn(2)
+        learner = self.agent.learner(task, np.random.default_rng(children[1]))
+        U = np.random.default_rng(children[0]).random((K, H + 2))
+        regret, at_start, paid = np.empty(K), np.empty(K), np.empty(K)
+        contexts = np.empty(K, dtype=np.int64)
+        cum_w, cum_nu, cum = (np.cumsum(x, axis=-1) for x in (model.weights, model.nu, model.P))
+        known: dict[bytes, FloatVec] = {}
+        states, actions, rewards = np.zeros(H + 1, np.int64), np.zeros(H, np.int64), np.zeros(H)
+        for e in range(K):
+            pi = np.array(learner.policy())
+            if pi.shape != (H, S):
+                raise InvalidArgument(
+                    f"MergedAgent: {type(self.agent).__name__} plays policies of shape {pi.shape}; need one "
+                    f"action a step and state, {(H, S)}"
+                )
+            key = pi.tobytes()
+            if key not in known:
+                known[key] = stars - markov_values(model, pi)
+            m = contexts[e] = min(int(np.searchsorted(cum_w, U[e, 0], side="right")), M - 1)
+            s = min(int(np.searchsorted(cum_nu[m], U[e, 1], side="right")), S - 1)
+            states[0] = s
+            for t in range(H):
+                a = actions[t] = pi[t, s]
+                rewards[t] = model.R[m, s, a]
+                s = min(int(np.searchsorted(cum[m, s, a], U[e, 2 + t], side="right")), S - 1)
+                states[t + 1] = s
+            learner.observe(states.copy(), actions.copy(), rewards.copy())
+            regret[e], at_start[e] = known[key].sum(), known[key][states[0]] / mass[states[0]]
+            paid[e] = rewards.sum()
+        plans = int(getattr(learner, "plans", 0))
+        return LatentRun(regret, at_start, np.full(K, np.nan), paid, plans, contexts)
+
+
+def start_optima(lmdp: LatentMDP) -> FloatVec:
+    """(S,) w∘ν(s)·V*(s), as doubles: V* = Σ_s of them."""
+    from ..latent_belief import BeliefDP
+
+    sol = BeliefDP().run(lmdp.float())
+    out: FloatVec = (sol.model.start.T * sol.alpha).sum(axis=1)
+    return out
+
+
+def markov_values(lmdp: LatentMDP, pi: NDArray[Any]) -> NDArray[Any]:
+    """(S,) w∘ν(s)·V^π(s) of a (H, S) table of actions by step and state, the same in every context."""
+    m, s = np.arange(lmdp.M)[:, None], np.arange(lmdp.S)[None, :]
+    V: Any = 0 * lmdp.nu
+    for t in reversed(range(lmdp.H)):
+        a = np.asarray(pi)[t][None, :]
+        V = lmdp.R[m, s, a] + (lmdp.P[m, s, a] * V[:, None, :]).sum(axis=2)
+    return np.asarray((lmdp.start * V).sum(axis=0))
+
+
+class _Work:
+    """Arrays of a learner and its calls of the kernels."""
+
+    def __init__(self, agent: LatentOptimism, lmdp: LatentMDP, iota: float) -> None:
+        model = lmdp.float()
+        self.agent, self.lmdp, self.iota, self.mode = agent, model, iota, MODES[agent.planner]
+        every = None if agent.known_support else np.ones((model.M, model.S, model.A, model.S), dtype=np.bool_)
+        self.tree: HistoryTree = history_tree(model, support=every)
+        mask = np.zeros(self.tree.factor.shape, dtype=np.uint8)
+        m, s, a, u = np.nonzero(self.tree.slot >= 0)
+        mask[self.tree.ptr[s * model.A + a] + self.tree.slot[m, s, a, u], m] = 1
+        pairs = model.S * model.A
+        self.flat = kernels.Tree(
+            np.array(self.tree.ptr),
+            np.array(self.tree.state),
+            np.array(self.tree.slot),
+            mask,
+            np.array(self.tree.seen, dtype=np.uint8),
+            np.array(self.tree.R).reshape(pairs, model.M),
+            np.array(self.tree.start),
+            np.array(self.tree.factor),
+            np.array(model.P),
+            np.cumsum(model.weights),
+            np.cumsum(model.nu, axis=1),
+        )
+        self.visits, self.prob = np.zeros((pairs, model.M)), np.zeros(mask.shape)
+        self.lo, self.hi = np.zeros(mask.shape), np.zeros(mask.shape)
+        self.best = np.zeros(model.S)
+        self.pool = self.new_pool(POOL)
+
+    def new_pool(self, cap: int) -> kernels.Pool:
+        lmdp = self.lmdp
+        def table() -> NDArray[np.int64]:
+            return np.zeros((lmdp.H + 1, lmdp.S), np.int64)
+
+        return kernels.Pool(
+            alpha=np.zeros((cap, lmdp.M)),
+            action=np.zeros(cap, np.int64),
+            child=np.zeros((cap, self.tree.width), np.int64),
+            first=table(),
+            size=table(),
+            value=np.zeros((cap, lmdp.M)),
+            used=np.zeros(cap, np.uint8),
+            root=np.zeros(lmdp.S, np.int64),
+        )
+
+    def plan(self) -> float:
+        """Fill the pool; the optimistic value."""
+        failed = np.zeros(4)
+        while True:
+            limit = float(self.agent.max_vectors)
+            status = kernels.plan(
+                *(self.mode, self.iota, self.flat, self.prob, self.visits),
+                *(self.lo, self.hi, self.pool, limit, failed),
+            )
+            if status == kernels.DONE:
+                break
+            if status == kernels.TOO_MANY:
+                t, s, a = (int(x) for x in failed[:3])
+                raise InvalidArgument(
+                    f"LatentOptimism: {failed[3]:.3g} candidates at step {t + 1} for (s={s}, a={a}), more "
+                    f"than max_vectors={self.agent.max_vectors}; use known_support=True, or raise it"
+                )
+            self.pool = self.new_pool(4 * self.pool.alpha.shape[0])
+        kernels.settle(self.flat, self.pool, self.best)
+        return float(self.best.sum())
+
+    def start_values(self) -> FloatVec:
+        """(S,) w∘ν(s)·V^π(s) of the policy, in the true model."""
+        root = self.pool.root
+        out = np.zeros(self.lmdp.S)
+        on = np.flatnonzero(root >= 0)
+        out[on] = (self.flat.start[on] * self.pool.value[root[on]]).sum(axis=1)
+        return out
+
+    def policy(self) -> LatentPolicy:
+        """The policy in the pool as a graph."""
+        pool, lmdp = self.pool, self.lmdp
+        states = np.full(pool.alpha.shape[0], -1, dtype=np.int64)
+        for t in range(lmdp.H):
+            for s in range(lmdp.S):
+                states[pool.first[t, s] : pool.first[t, s] + pool.size[t, s]] = s
+        nodes = {int(i): n for n, i in enumerate(sorted(set(pool.root[pool.root >= 0].tolist())))}
+        root = np.array([nodes[int(i)] if i >= 0 else -1 for i in pool.root], dtype=np.int64)
+        levels = []
+        for t in range(lmdp.H):
+            at = np.array(list(nodes), dtype=np.int64)
+            below: dict[int, int] = {}
+            child = np.full((at.size, self.tree.width if t + 1 < lmdp.H else 0), -1, dtype=np.int64)
+            for row, i in enumerate(at.tolist()):
+                for j in range(child.shape[1]):
+                    if pool.child[i, j] >= 0:
+                        child[row, j] = below.setdefault(int(pool.child[i, j]), len(below))
+            levels.append(Level(states[at], pool.action[at].copy(), child))
+            nodes = below
+        return LatentPolicy(self.tree, root, tuple(levels))
+
+    def run(self, K: int, seed: int, stars: FloatVec) -> LatentRun:
+        lmdp = self.lmdp
+        if isinstance(K, bool) or not isinstance(K, (int, np.integer)) or K < 1:
+            raise InvalidArgument(f"LatentOptimism: K={K!r}, must be a number of episodes ≥ 1")
+        rng = np.random.default_rng(np.random.SeedSequence(seed).spawn(2)[0])
+        U = rng.random((K, lmdp.H + 2))
+        counts = np.zeros(self.visits.shape, np.int64)
+        moves = np.zeros(self.prob.shape, np.int64)
+        contexts, starts, paid = np.zeros(K, np.int64), np.zeros(K, np.int64), np.zeros(K)
+        regret, gap, at_start = np.empty(K), np.empty(K), np.empty(K)
+        mass, optimum = lmdp.start.sum(axis=0), stars.sum()
+        k, plans = 0, 0
+        fresh = True
+        while fresh:
+            value, own = self.plan(), self.start_values()
+            plans += 1
+            if k == K:
+                break
+            end = int(
+                kernels.play(
+                    *(self.flat, self.pool, U, k, counts, moves, self.visits, self.prob),
+                    *(contexts, starts, paid),
+                )
+            )
+            fresh, done = end > 0, abs(end)
+            regret[k:done], gap[k:done] = optimum - own.sum(), value - optimum
+            s = starts[k:done]
+            at_start[k:done] = (stars[s] - own[s]) / mass[s]
+            k = done
+        return LatentRun(regret, at_start, gap, paid, plans, contexts)
