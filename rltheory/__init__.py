@@ -11,7 +11,10 @@ __getattr__, __dir__, __all__ = attach(
     {
         "arrays": "exact_array float_array span sup_norm uniform",
         "errors": "",
-        "models": "MDP SSP FiniteHorizonMDP LatentMDP OutcomeMDP Policy from_counts gallery processes stock_augmented",
+        "models": (
+            "MDP SSP FiniteHorizonMDP LatentMDP OutcomeMDP Policy from_counts gallery processes "
+            "stock_augmented"
+        ),
         "models.io": "from_arrays from_drn from_gymnasium from_prism load save",
         "operators": (
             "bellman expectile greedy objectives occupancy q_values reward_vector state_action_occupancy "
@@ -21,8 +24,8 @@ __getattr__, __dir__, __all__ = attach(
         "results": "Enclosure ReturnLaw Solution Status",
         "solvers": (
             "AverageReward BackwardInduction Blackwell ImplicitQ LinearProgram ModifiedPolicyIteration "
-            "PolicyIteration SSPSolver SoftValueIteration StockDP UCBVI ValueIteration advantage evaluate regret "
-            "solve solve_batch starc_distance"
+            "PolicyIteration QMDP SSPSolver SoftValueIteration StockDP UCBVI ValueIteration advantage "
+            "evaluate regret solve solve_batch starc_distance"
         ),
         "checks": "",
         "reports": "",

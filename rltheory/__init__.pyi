@@ -39,6 +39,8 @@ from .results import Enclosure as Enclosure
 from .results import ReturnLaw as ReturnLaw
 from .results import Solution as Solution
 from .results import Status as Status
+from .solvers import QMDP as QMDP
+from .solvers import UCBVI as UCBVI
 from .solvers import AverageReward as AverageReward
 from .solvers import BackwardInduction as BackwardInduction
 from .solvers import Blackwell as Blackwell
@@ -49,7 +51,6 @@ from .solvers import PolicyIteration as PolicyIteration
 from .solvers import SoftValueIteration as SoftValueIteration
 from .solvers import SSPSolver as SSPSolver
 from .solvers import StockDP as StockDP
-from .solvers import UCBVI as UCBVI
 from .solvers import ValueIteration as ValueIteration
 from .solvers import advantage as advantage
 from .solvers import evaluate as evaluate

@@ -38,8 +38,12 @@ __getattr__, __dir__, __all__ = attach(
             "IntegralRL Kleinman PolicyIterates QuadratureIteration quadrature_fixed_point window_rule"
         ),
         "krylov": "InexactPolicyIteration",
+        "latent": "LatentPlanner",
         "latent_alpha": "AlphaDP AlphaSets alpha_sets",
         "latent_belief": "BeliefDP",
+        "latent_bounds": "BestMarkov BestOpenLoop Oracle QMDP context_values qmdp_policy",
+        "latent_points": "PointBased",
+        "latent_variance": "largest_variance latent_moments variance_bound",
         "latent_curve": "LatentAgent latent_regret",
         "linear_program": "LinearProgram",
         "low_rank": "LowRankQ LowRankResult LowRankSchedule",
@@ -69,6 +73,10 @@ __getattr__, __dir__, __all__ = attach(
         "stock_exact": "StockInduction StockValueIteration",
         "stock_iteration": "StockPolicyIteration classic_reduction",
         "topological": "Topological",
+        "value_gradient": (
+            "LinearModelFit clipped_gradients fit_linear_model linear_loss mse_loss value_gradient_loss "
+            "vaml_loss"
+        ),
         "value_iteration": "ValueIteration",
         "variance": "horizon_variance return_variance",
         "version_space": "FunctionClasses ModelClasses",

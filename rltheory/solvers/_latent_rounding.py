@@ -15,7 +15,7 @@ from ..operators.latent import HistoryTree
 UNIT = 2.0**-53
 
 
-def rounding(tree: HistoryTree) -> float:
+def rounding(tree: HistoryTree) -> Any:
     """Bound on the error of a value computed in doubles by any of the latent recursions; 0 for rationals.
 
     A value is a sum of products of H − 1 factors, a weight and a reward; every term meets at most
@@ -24,7 +24,7 @@ def rounding(tree: HistoryTree) -> float:
     """
     lmdp = tree.lmdp
     if lmdp.is_exact:
-        return 0.0
+        return 0
     n = lmdp.H * (4 * lmdp.M + tree.width + 16)
     top = np.abs(lmdp.R).max(axis=(1, 2)) * lmdp.H
     size = min(float(top.max()), float(lmdp.largest_total) if (lmdp.R >= 0).all() else math.inf)

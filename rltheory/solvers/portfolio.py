@@ -8,6 +8,7 @@ from typing import Any, TypeVar, overload
 from ..errors import InvalidArgument
 from ..kernels.pick import Device
 from ..models.finite_horizon import FiniteHorizonMDP
+from ..models.latent import LatentMDP
 from ..models.mdp import MDP
 from ..models.outcomes import OutcomeMDP
 from ..models.ssp import SSP
@@ -34,7 +35,7 @@ def solve(model: Any, solver: Any = None, *, device: Device = "cpu", throw: bool
     Parameters
     ----------
     model
-        `MDP` in either number system, `FiniteHorizonMDP` or `SSP`.
+        `MDP` in either number system, `FiniteHorizonMDP`, `SSP` or `LatentMDP`.
     solver
         A solver such as `ValueIteration()`; if None one is chosen from the model's type and size,
         `Solution.reason` saying why.
@@ -95,6 +96,10 @@ def _chosen(model: Any) -> Any:
         return _because(
             SSPSolver().run(model), "stochastic shortest path: undiscounted, needs proper policies"
         )
+    if isinstance(model, LatentMDP):
+        from .latent import LatentPlanner
+
+        return LatentPlanner().run(model)
     if isinstance(model, (OutcomeMDP, StockMDP)):
         raise InvalidArgument(
             f"model of type {type(model).__name__}: say which objective of the return is meant, "
@@ -102,7 +107,7 @@ def _chosen(model: Any) -> Any:
         )
     if not isinstance(model, MDP):
         raise InvalidArgument(
-            f"model of type {type(model).__name__}, must be an MDP, FiniteHorizonMDP or SSP; "
+            f"model of type {type(model).__name__}, must be an MDP, FiniteHorizonMDP, SSP or LatentMDP; "
             "build one with MDP(P, R, gamma)"
         )
     if model.is_exact:

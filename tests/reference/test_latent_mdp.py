@@ -60,3 +60,53 @@ def test_sizes_of_belief_graphs() -> None:
         assert bound <= most + H * 2 * S
         nodes = BeliefDP().run(x).stats["nodes"]
         assert 0.02 * most < nodes < 0.4 * most
+
+
+def test_bounds_of_wait_and_guess() -> None:
+    from rltheory.solvers import BestMarkov, BestOpenLoop, Oracle
+
+    markov = {3: F(11, 16), 4: F(11, 16), 5: F(185, 256), 6: F(185, 256)}
+    for H in range(2, 9):
+        x = rl.gallery.wait_and_guess(H=H)
+        assert rl.QMDP().run(x).value == (HALF if H == 2 else F(7, 8))
+        assert Oracle().run(x).value == F(7, 8)
+        if H in markov:
+            assert BestMarkov().run(x).value == markov[H]
+    assert BestOpenLoop().run(rl.gallery.wait_and_guess(H=5)).value == HALF
+    others = {3: 0.6875, 4: 0.734375, 5: 0.74609375, 6: 0.7548828125}
+    for H, value in others.items():
+        assert BestMarkov().run(rl.gallery.wait_and_guess(w=THIRDS, H=H)).value == value
+    assert rl.QMDP().run(rl.gallery.wait_and_guess(w=THIRDS, H=2)).value == F(5, 8)
+
+
+def test_bounds_of_three_contexts() -> None:
+    from rltheory.solvers import BestMarkov, BestOpenLoop, Oracle
+
+    x = rl.gallery.latent_three()
+    solvers = (BestOpenLoop(), BestMarkov(), rl.QMDP(), Oracle())
+    values = [F(83, 144), F(53, 72), F(31, 36), F(541, 576)]
+    assert [s.run(x).value for s in solvers] == values
+    near = [s.run(x.float()) for s in solvers]
+    assert all(abs(b.value - float(v)) <= b.error for b, v in zip(near, values, strict=True))
+
+
+def test_variances() -> None:
+    from rltheory.solvers import largest_variance, latent_moments, variance_bound
+
+    for H in (2, 3, 4):
+        assert largest_variance(rl.gallery.wait_and_guess(H=H)) == F(1, 4)
+    thirds = [largest_variance(rl.gallery.wait_and_guess(w=THIRDS, H=H)) for H in (2, 3, 4)]
+    assert thirds == [F(15, 64), F(2279, 9216), F(1, 4)]
+    assert variance_bound(rl.gallery.wait_and_guess(w=THIRDS, H=2)) == F(1, 4)
+    for observe in (True, False):
+        assert largest_variance(rl.gallery.latent_three(observe)) == F(1067, 5184)
+    for x in (
+        rl.gallery.latent_hard(2, 2, 2, 2, [(0, 0), (1, 0)], F(1, 8)),
+        rl.gallery.latent_hard(3, 2, 3, 4, eps=F(1, 10)),
+    ):
+        assert largest_variance(x) == F(1, 4)
+    wait = rl.gallery.wait_and_guess(H=3)
+    moments = latent_moments(wait, lambda h: 0 if len(h) == 1 else 1 + h[-1] % 2)
+    assert (moments.value, moments.variance, moments.initial) == (F(11, 16), F(55, 256), 0)
+    once = latent_moments(rl.gallery.wait_and_guess(H=2), lambda h: 1)
+    assert (once.initial, once.transitions, once.total_variance) == (F(9, 64), F(7, 64), F(1, 4))

@@ -8,13 +8,28 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import rltheory as rl
-from rltheory.errors import InvalidArgument
+from rltheory.errors import InvalidArgument, NotConverged
 from rltheory.operators.latent import history_tree
 from rltheory.results.solution import Status
-from rltheory.solvers import AlphaDP, BeliefDP, alpha_sets
-from tests.brute_latent import latent_models, optimum, pomdp_optimum
+from rltheory.solvers import (
+    AlphaDP,
+    BeliefDP,
+    BestMarkov,
+    BestOpenLoop,
+    LatentPlanner,
+    Oracle,
+    PointBased,
+    alpha_sets,
+    largest_variance,
+    latent_moments,
+    qmdp_policy,
+    variance_bound,
+)
+from tests.brute_latent import largest_variance as brute_variance
+from tests.brute_latent import latent_models, optimum, policies, pomdp_optimum, returns
 
 FEW = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
@@ -146,3 +161,111 @@ def test_refusals() -> None:
         BeliefDP(memo=False).run(rl.gallery.latent_three())
     with pytest.raises(InvalidArgument, match="prune='best'"):
         AlphaDP("best")  # type: ignore[arg-type]
+
+
+@settings(FEW, max_examples=12)
+@given(latent_models(M=2, H=2))
+def test_the_largest_variance_is_over_all_policies(x: rl.LatentMDP) -> None:
+    most = largest_variance(x)
+    assert most == brute_variance(x)
+    assert most <= variance_bound(x)
+    assert float(most) == pytest.approx(float(largest_variance(x.float())), abs=1e-12)
+
+
+@FEW
+@given(latent_models(), st.randoms(use_true_random=False))
+def test_moments_are_those_of_the_law_of_the_total(x: rl.LatentMDP, rng: Any) -> None:
+    trees = {s: rng.choice(list(policies(x.replace(H=min(x.H, 2)), s, min(x.H, 2)))) for s in range(x.S)}
+    y = x.replace(H=min(x.H, 2))
+
+    def pi(history: tuple[Any, ...]) -> int:
+        action, tails = trees[history[0]]
+        for k in range(1, len(history), 3):
+            action, tails = tails[history[k + 1], history[k + 2]]
+        return int(action)
+
+    got = latent_moments(y, pi)
+    law = [
+        (y.start[m, s] * p, g)
+        for m in range(y.M)
+        for s in range(y.S)
+        if y.start[m, s]
+        for g, p in returns(y, m, s, trees[s]).items()
+    ]
+    mean = sum(p * g for p, g in law)
+    assert got.value == mean
+    assert got.variance == got.total_variance == sum(p * g * g for p, g in law) - mean**2
+    assert got.actions == 0
+
+
+def test_moments_of_randomised_policies() -> None:
+    two = rl.LatentMDP.from_arrays([[[[1], [1]]]], [[[0, F(1)]]], weights=[1], nu=[[1]], H=1)
+    got = latent_moments(two, lambda h: [F(1, 4), F(3, 4)])
+    assert (got.value, got.actions, got.variance, got.total_variance) == (F(3, 4), F(3, 16), 0, F(3, 16))
+    best = BeliefDP().run(rl.gallery.latent_three())
+    assert latent_moments(best.model, best.policy).value == F(31, 36)
+    with pytest.raises(InvalidArgument, match="action 2"):
+        latent_moments(two, lambda h: 2)
+
+
+@FEW
+@given(latent_models())
+def test_bounds_are_in_order(x: rl.LatentMDP) -> None:
+    hidden, shown = (BeliefDP().run(x.replace(observe_rewards=o)).value for o in (False, True))
+    chain = [
+        BestOpenLoop().run(x).value,
+        BestMarkov().run(x).value,
+        hidden,
+        shown,
+        rl.QMDP().run(x).value,
+        Oracle().run(x).value,
+    ]
+    assert chain == sorted(chain)
+    assert qmdp_policy(x).value() <= (shown if x.observe_rewards else hidden)
+    table = BestMarkov().run(x).witness
+    assert latent_moments(x, lambda h: int(table[len(h) // 3, h[-1]])).value == chain[1]
+    actions = BestOpenLoop().run(x).witness
+    assert latent_moments(x, lambda h: int(actions[len(h) // 3])).value == chain[0]
+
+
+@settings(FEW, max_examples=15)
+@given(latent_models())
+def test_points_enclose_the_optimum(x: rl.LatentMDP) -> None:
+    best = BeliefDP().run(x).value
+    sol = PointBased(tol=1e-7, max_trials=300).run(x.float())
+    assert sol.lower <= best <= sol.upper
+    assert sol.gap <= 1e-6
+    assert sol.policy.value() == pytest.approx(sol.value, abs=1e-12)
+
+
+def test_points_keep_their_bounds_when_stopped() -> None:
+    x = random_model(3, 3, 3, 6, observe_rewards=False)
+    best = BeliefDP().run(x).value
+    for trials in (1, 5, 40):
+        sol = PointBased(tol=1e-9, max_trials=trials).run(x)
+        assert sol.lower <= best <= sol.upper
+        assert sol.status is Status.MAX_ITER
+        assert sol.policy.value() == pytest.approx(sol.value, abs=1e-12)
+    gaps = [h[2] - h[1] for h in sol.stats["history"]]
+    assert gaps[-1] < gaps[0] / 4
+    with pytest.raises(NotConverged, match="gap"):
+        rl.solve(x, PointBased(tol=1e-9, max_trials=5))
+    tight = PointBased(tol=1e-9, max_trials=10**6, max_bytes=20_000).run(x)
+    assert tight.status is Status.MAX_ITER
+    with pytest.raises(InvalidArgument, match="works in doubles"):
+        PointBased().run(x.exact())
+
+
+def test_solve_chooses() -> None:
+    assert rl.solve(rl.gallery.wait_and_guess(H=5)).solver == "BeliefDP"
+    assert rl.solve(rl.gallery.wait_and_guess(H=5), rl.QMDP()).value == F(7, 8)
+    many = random_model(2, 2, 2, 40, observe_rewards=False)
+    sol = rl.solve(many)
+    assert sol.solver == "AlphaDP"
+    assert "few alpha vectors" in sol.reason
+    large = random_model(3, 4, 3, 8, observe_rewards=False)
+    sol = LatentPlanner(tol=0.05).run(large)
+    assert (sol.solver, sol.status) == ("PointBased", Status.SOLVED)
+    assert "bounds from both sides" in sol.reason
+    with pytest.raises(InvalidArgument, match=r"solve\(lmdp.float\(\)\)"):
+        rl.solve(large.exact())
