@@ -85,7 +85,7 @@ CUBIC = Valued(OU.process, F(1), F(3, 10), (F(0), F(0), F(1)), (F(0), F(0), F(1)
 
 feynman_kac: Claim[Valued] = Claim(
     statement="∂_tJ + LJ − βJ + r = 0 and J(T, ·) = h",
-    source=PAPER.at("Section 2, Feynman–Kac formula (recalled)"),
+    source=PAPER.at("the value as a solution of the Feynman–Kac equation (recalled)"),
     let=decoded(valued, 40),
     assume=[],
     then=Eq(lhs=numbers(lambda x: x.J), rhs=numbers(lambda x: x.solution()), within=TINY),
@@ -185,7 +185,9 @@ BLIND = Between(DRIFTLESS, (F(0), F(1)), F(0), F(1, 2))
 
 characterisation: Claim[Between] = Claim(
     statement="s ↦ e^{−βs}J(s, X_s) + ∫_t^s e^{−βu} r du, started at any (t, x), is a martingale",
-    source=PAPER.at("Proposition 1 (seen): J is the value iff M is a martingale, given J(T, ·) = h"),
+    source=PAPER.at(
+        "martingale characterisation (seen): J is the value iff M is a martingale, given J(T, ·) = h"
+    ),
     let=decoded(unperturbed),
     assume=[],
     then=Eq(
@@ -221,7 +223,7 @@ characterisation_converse: Claim[Between] = Claim(
     statement=(
         "J̃(T, ·) = h: E[M̃_T | X_t = x] − M̃_t = e^{−βt}(J − J̃)(t, x), so M̃ is a martingale only if J̃ = J"
     ),
-    source=PAPER.at("Proposition 1 (seen), converse; identity derived"),
+    source=PAPER.at("martingale characterisation (seen), converse; identity derived"),
     let=decoded(to_the_end),
     assume=[],
     then=Eq(
@@ -263,7 +265,7 @@ def drift_at(x: Between) -> list[Any]:
 
 orthogonality: Claim[Between] = Claim(
     statement="E[X_t^k (M_s − M_t)] = 0, k ≤ 5, at J; and E[X_t^k ∫_t^s e^{−βu}g̃ du] at J̃",
-    source=PAPER.at("Proposition 4 (seen): M is a martingale iff E∫ξ dM = 0 for all ξ"),
+    source=PAPER.at("orthogonality conditions (seen): M is a martingale iff E∫ξ dM = 0 for all ξ"),
     let=decoded(between),
     assume=[],
     then=Eq(
@@ -325,7 +327,7 @@ ALIGNED = Tested(DRIFTLESS, (F(0), F(1)), F(0), F(1, 2), F(0), (F(0), F(-1)), (F
 
 orthogonality_converse: Claim[Tested] = Claim(
     statement="(E∫ξ dM̃)² ≤ E∫e^{−βt}ξ²dt · m(g̃), m(g̃) = E∫e^{−βt}g̃²dt > 0 unless g̃ = 0: equality at ξ = g̃",
-    source=PAPER.at("Proposition 4 (seen), converse; inequality derived"),
+    source=PAPER.at("orthogonality conditions (seen), converse; inequality derived"),
     let=decoded(tested),
     assume=[],
     then=Leq(

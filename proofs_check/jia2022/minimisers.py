@@ -68,7 +68,7 @@ mstde_argmin: Claim[Line] = Claim(
         "W1: the minimiser of MSTDE_n is aΔΣ(x0² + s²t_i)/(ΔΣ(x0² + s²t_i) + s²Στ_{i+1}²), on the grid "
         "where ML_n and CTD(0)_n give a"
     ),
-    source=PAPER.at("Theorem 3 (seen): minimisers of MSTDE tend to minimisers of QV; example derived"),
+    source=PAPER.at("minimisers of the mean-square TD error (seen); example derived"),
     let=decoded(line, 8),
     assume=[],
     then=Eq(

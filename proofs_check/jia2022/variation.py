@@ -71,7 +71,7 @@ def refined(read: Reader) -> Refined:
 
 mstde_limit: Claim[Refined] = Claim(
     statement="E ΣD² = QV(θ) + K₁(θ)Δ + O(Δ²); without noise QV = 0 and K₁ = ∫e^{−2βt}g²dt",
-    source=PAPER.at("Theorem 3 (seen): MSTDE tends to quadratic variation; order and K₁ derived"),
+    source=PAPER.at("limit of the mean-square TD error (seen); order and K₁ derived"),
     let=decoded(refined, 40),
     assume=[],
     then=Eq(lhs=lambda x: x.series, rhs=lambda x: [x.QV, x.K1]),
@@ -156,7 +156,7 @@ STEPS = (4, 8, 16, 32, 64, 128, 256, 512)
 
 mstde_limit_brownian: Claim[AtTheta] = Claim(
     statement="Brownian instance: |E ΣD² − QV(θ)| ≤ (361/80)/n for θ ∈ [−1, 1]² and all n",
-    source=PAPER.at("Theorem 3 (seen); constant derived"),
+    source=PAPER.at("limit of the mean-square TD error (seen); constant derived"),
     let=at_theta(0),
     assume=[],
     then=Rate(
@@ -184,7 +184,7 @@ mstde_limit_brownian: Claim[AtTheta] = Claim(
 
 mstde_limit_ou: Claim[AtTheta] = Claim(
     statement="OU instance: |E ΣD² − QV(θ)| ≤ 1.802Δ for θ ∈ [−1, 1]² and n ≥ 4",
-    source=PAPER.at("Theorem 3 (seen); constant derived"),
+    source=PAPER.at("limit of the mean-square TD error (seen); constant derived"),
     let=at_theta(1),
     assume=[],
     then=Rate(lhs=lambda x, n: x.gap(n), rhs=lambda n: F(1802, 1000) / n, over=STEPS, resolution=0.05),
@@ -291,10 +291,8 @@ def noiseless(read: Reader) -> Noiseless:
 DRIVEN = Noiseless(replace(RAMP, r=(F(1), F(1))))
 
 mstde_limit_deterministic: Claim[Noiseless] = Claim(
-    statement="σ = 0, truth in the family: n‖θ_n − θ°‖ for minimisers of MSTDE_n stays below 1.5 times its value at 4",
-    source=PAPER.at(
-        "Section 3 (seen): mean-square TD errors are right for deterministic dynamics; rate derived"
-    ),
+    statement="σ = 0, truth in the family: minimisers of MSTDE_n have n‖θ_n − θ°‖ below 1.5 times that at n = 4",
+    source=PAPER.at("mean-square TD errors are right for deterministic dynamics (recalled); rate derived"),
     let=decoded(noiseless, 30),
     assume=[],
     then=Leq(
