@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 import rltheory as rl
 from rltheory.errors import InvalidArgument, InvalidFile, MissingBackend
+from rltheory.models import StockMDP, io
 from rltheory.models import gallery as G
-from rltheory.models import io
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -82,6 +82,50 @@ def test_npz_keeps_transition_rewards_and_other_models(tmp_path: Path) -> None:
         again = rl.load(rl.save(model, tmp_path / "b.npz"))
         assert type(again) is type(model)
         assert again == model
+
+
+def outcome_models() -> dict[str, Any]:
+    third = rl.OutcomeMDP.from_lists([[[(1 / 3, 0, 0.1), (2 / 3, 1, -1)], None], [None, [(1, 1, 0)]]], 0.9)
+    exact = rl.OutcomeMDP.from_lists(
+        [[[(F(1, 3), 0, 1), (F(2, 3), 1, F(-1, 7))]], []],
+        F(1, 2), mu=[F(1, 4), F(3, 4)], terminal=[1], states=["a", "é"], actions=["go"],
+    )  # fmt: skip
+    several = rl.OutcomeMDP.from_lists([[[(0.5, 0, (1.0, 2.0)), (0.5, 0, (0.0, -1.0))]]], 1.0)
+    return {
+        "float": third, "exact": exact, "lifted": third.exact(), "vector": several,
+        "endless": rl.stock_augmented(exact), "horizon": rl.stock_augmented(third, 3),
+        "stages": StockMDP([third, third.replace(reward=third.reward * 2)], 2),
+        "lifted stock": rl.stock_augmented(third.exact(), 2),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", outcome_models())
+def test_outcomes_and_stocks_round_trip(name: str, tmp_path: Path) -> None:
+    m = outcome_models()[name]
+    back = rl.load(rl.save(m, tmp_path / "m.npz"))
+    assert type(back) is type(m) and back == m
+    if isinstance(m, StockMDP):
+        assert (back.H, back.stages) == (m.H, m.stages)
+    else:
+        assert (back.states, back.actions, back.gamma) == (m.states, m.actions, m.gamma)
+
+
+def test_stored_outcomes_are_validated(tmp_path: Path) -> None:
+    path = rl.save(outcome_models()["exact"], tmp_path / "m.npz")
+    assert rl.load(path, gamma=F(1, 3)).gamma == F(1, 3)
+    with pytest.raises(InvalidArgument, match="keeps its own"):
+        rl.load(rl.save(outcome_models()["horizon"], tmp_path / "s.npz"), gamma=0.5)
+    with np.load(path) as held:
+        members = dict(held)
+    for key, value, words in (
+        ("0.next_state", np.array([0, 7, 1]), "describes no valid model.*next state 7"),
+        ("0.outcome_ptr", np.array([0, 9, 3]), "describes no valid model"),
+        ("stages", np.int64(2), "stages=2"),
+        ("kind", np.frombuffer(b"5\nodder", np.uint8), "kind='odder'"),
+    ):
+        np.savez(path, **members | {key: value})
+        with pytest.raises(InvalidFile, match=words):
+            rl.load(path)
 
 
 doubles = st.floats(allow_nan=False, allow_infinity=False)

@@ -16,10 +16,8 @@ from urllib.parse import parse_qsl
 from ...arrays import Real
 from ...errors import InvalidArgument, InvalidFile
 from .. import gallery
-from ..finite_horizon import FiniteHorizonMDP
-from ..latent import LatentMDP
 from ..mdp import MDP
-from ..ssp import SSP
+from ..outcomes import OutcomeMDP
 from ._text import parse_number
 from .drn import from_drn, to_drn
 from .gymnasium import from_gymnasium
@@ -45,7 +43,7 @@ def load(source: str | os.PathLike[str], gamma: Real | None = None, **options: A
 
     Returns
     -------
-    MDP, SSP, FiniteHorizonMDP or LatentMDP
+    MDP, SSP, FiniteHorizonMDP, OutcomeMDP, StockMDP or LatentMDP
         As stored, or as the gallery function returns.
 
     Raises
@@ -72,9 +70,11 @@ def load(source: str | os.PathLike[str], gamma: Real | None = None, **options: A
         model = load_npz(text)
         if options:
             raise InvalidArgument(f"load: {sorted(options)} mean nothing for {text}; drop them")
-        if gamma is not None and not isinstance(model, MDP):
-            raise InvalidArgument(f"load: gamma={gamma} for {model!r}, which is not discounted; drop it")
-        return model if gamma is None or not isinstance(model, MDP) else model.replace(gamma=gamma)
+        if gamma is None:
+            return model
+        if not isinstance(model, (MDP, OutcomeMDP)):
+            raise InvalidArgument(f"load: gamma={gamma} for {model!r}, which keeps its own; drop it")
+        return model.replace(gamma=gamma)
     if suffix == ".drn":
         return from_drn(text, gamma, **options)
     if suffix in (".tra", ".srew", ".trew", ".lab", ".sta", ".nm", ".pm", ".sm", ".prism", ".jani"):
@@ -140,7 +140,7 @@ def _gallery(rest: str, gamma: Real | None, options: dict[str, Any]) -> Model:
             f"load: gallery:{name} needs {', '.join(missing)}; write gallery:{name}?{missing[0]}=…"
         )
     model = make(**options)
-    if not isinstance(model, (MDP, SSP, FiniteHorizonMDP, LatentMDP)):
+    if not isinstance(model, Model):
         what = "a pair of models" if isinstance(model, tuple) else f"an {type(model).__name__}"
         raise InvalidArgument(f"load: gallery:{name} is {what}; call gallery.{name}() instead")
     return model
