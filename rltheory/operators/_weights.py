@@ -126,6 +126,12 @@ def _van_loan(F: NDArray[Any], at: int, density: float, h: float) -> tuple[NDArr
     """(e^{Fh}, ∫_0^h e^{Fs} L q Lᵀ e^{Fᵀs} ds) with noise on coordinate `at`, by one block exponential."""
     import scipy.linalg as sla
 
+    halvings = max(0, math.ceil(math.log2(float(np.abs(np.linalg.eigvals(F)).max()) * h + 1e-300)))
+    if halvings:  # e^{−Fh} would grow: small steps, then V(2h) = V(h) + A V(h) Aᵀ
+        A, V = _van_loan(F, at, density, h / 2**halvings)
+        for _ in range(halvings):
+            A, V = A @ A, V + A @ V @ A.T
+        return A, (V + V.T) / 2
     n = len(F)
     block = np.zeros((2 * n, 2 * n))
     block[:n, :n], block[n:, n:] = -F, F.T
