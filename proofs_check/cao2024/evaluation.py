@@ -40,7 +40,7 @@ CELLS = {n: [(i, j) for i in range(n) for j in range(i, n)] for n in (1, 2, 3)}
 class Loop:
     """Let F be stable, M symmetric, and a rule have N nodes in windows of length (N − 1)h."""
 
-    F: Table
+    drift: Table
     M: Table
     h: F
     N: int
@@ -49,12 +49,12 @@ class Loop:
     @property
     def n(self) -> int:
         """States."""
-        return len(self.F)
+        return len(self.drift)
 
     @cached_property
     def Fq(self) -> fmpq_mat:
-        """F."""
-        return to_fmpq_mat(self.F)
+        """F, the drift."""
+        return to_fmpq_mat(self.drift)
 
     @cached_property
     def Mq(self) -> fmpq_mat:
@@ -189,7 +189,7 @@ class Data:
         e₁ is.
         """
         n = self.x.n
-        upper = np.triu(self.x.F)
+        upper = np.triu(self.x.drift)
         np.fill_diagonal(upper, [-1 - i for i in range(n)])
         single = Loop(table(upper), self.x.M, self.x.h, self.x.N, self.x.rule)
         Theta, Xi = Data(single, table(np.eye(n, 1, dtype=int))).rows
@@ -309,7 +309,7 @@ def glueing(read: Reader) -> Loop:
     """Rules whose weights glue across windows."""
     x = loop(read)
     rule = x.rule if x.rule != matern(3, L3) else "trapezoid"
-    return Loop(x.F, x.M, x.h, x.N, rule)
+    return Loop(x.drift, x.M, x.h, x.N, rule)
 
 
 trapezoid_depends_on_h_only: Claim[Loop] = Claim(
@@ -330,11 +330,11 @@ trapezoid_depends_on_h_only: Claim[Loop] = Claim(
     mutants=[
         Mutant(
             "Matérn-3/2 has it",
-            then=Leq(lhs=lambda x: _change(Loop(x.F, x.M, x.h, 3, matern(1, L3))), rhs=lambda x: TINY),
+            then=Leq(lhs=lambda x: _change(Loop(x.drift, x.M, x.h, 3, matern(1, L3))), rhs=lambda x: TINY),
         ),
         Mutant(
             "Matérn-7/2 has it",
-            then=Leq(lhs=lambda x: _change(Loop(x.F, x.M, x.h, 3, matern(3, L3))), rhs=lambda x: TINY),
+            then=Leq(lhs=lambda x: _change(Loop(x.drift, x.M, x.h, 3, matern(3, L3))), rhs=lambda x: TINY),
         ),
         Mutant("it depends on T at fixed h", then=Leq(lhs=lambda x: TINY, rhs=_change)),
     ],
@@ -388,18 +388,18 @@ trapezoid_leading_constant: Claim[Loop] = Claim(
 class Peano:
     """Let N be symmetric and M = 𝓛_F⁻²(N), so that the trapezoid's error is ∫κ_h(t)e^{Fᵀt}Ne^{Ft}dt."""
 
-    F: Table
+    drift: Table
     N: Table
     h: F
 
     @cached_property
     def x(self) -> Loop:
         """The system."""
-        Fq = to_fmpq_mat(self.F)
+        Fq = to_fmpq_mat(self.drift)
         M = full_lyapunov(Fq, full_lyapunov(Fq, to_fmpq_mat(self.N)))
         from rltheory.kernels.exact import from_fmpq_mat
 
-        return Loop(self.F, from_fmpq_mat(M), self.h, 2)
+        return Loop(self.drift, from_fmpq_mat(M), self.h, 2)
 
     @cached_property
     @enclosed
@@ -418,7 +418,7 @@ class Peano:
     @enclosed
     def bound(self, share: F) -> Any:
         """share·h²·‖N‖₂‖X_F‖₂."""
-        size = ball.to_arb(lq.norm(to_fmpq_mat(self.N))) * ball.to_arb(inverse_norm(to_fmpq_mat(self.F)))
+        size = ball.to_arb(lq.norm(to_fmpq_mat(self.N))) * ball.to_arb(inverse_norm(to_fmpq_mat(self.drift)))
         return ball.to_arb(share * self.h**2) * size
 
     @enclosed

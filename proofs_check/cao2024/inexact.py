@@ -73,7 +73,8 @@ class Bounded:
     def run(self) -> tuple[list[Any], int]:
         """(‖E_i‖ for i = 1.., number of iterates with A_P not stable)."""
         star = lq.ball_matrix(self.x.star)
-        P, out = (star + lq.ball_matrix(to_fmpq_mat(self.E))).mid(), []
+        P = (star + lq.ball_matrix(to_fmpq_mat(self.E))).mid()
+        out: list[Any] = []
         for i in range(self.steps):
             if not is_stable(self.x.loop(P)):
                 return [*out, *[arb(0)] * (self.steps - len(out))], 1

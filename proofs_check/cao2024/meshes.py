@@ -8,6 +8,7 @@ from fractions import Fraction as F
 from functools import cached_property, lru_cache
 from typing import Any
 
+import numpy as np
 from flint import arb, arb_mat, fmpq_mat
 
 from rltheory.checks import (
@@ -139,7 +140,7 @@ class Gain:
     @property
     def K(self) -> Table:
         """K̂ = K* + move."""
-        return self.x.model.gain(self.x.best) + self.move
+        return self.x.model.gain(np.asarray(self.x.best)) + self.move
 
     @property
     def loop(self) -> fmpq_mat:
@@ -268,13 +269,13 @@ class FixedPoint:
                 return 1
             wanted = ball.to_arb(self.h * times) / index.sqrt()
             h = F(float(wanted.mid()))
-            model = [lq.ball_matrix(to_fmpq_mat(X)) for X in (self.A, self.S)]
+            A, S = (lq.ball_matrix(to_fmpq_mat(X)) for X in (self.A, self.S))
             P, Q = lq.ball_matrix(to_fmpq_mat(self.P)), self.Q.mid()
             for _ in range(400):
-                loop = model[0] - model[1] * P
+                loop = A - S * P
                 if not is_stable(loop):
                     return 0
-                new = lq.quadrature_step(*model, Q, P, h, [F(0), h], [h / 2, h / 2]).mid()
+                new = lq.quadrature_step(A, S, Q, P, h, [F(0), h], [h / 2, h / 2]).mid()
                 if lq.frobenius(new - P) < arb(10) ** -20:
                     return 1
                 P = new

@@ -108,10 +108,7 @@ worst_case_order: Claim[Size] = Claim(
     then=Leq(lhs=lambda s: [LOW[s.p], s.scaled()], rhs=lambda s: [s.scaled(), HIGH[s.p]]),
     tight=Tight([Size(0, 128), Size(1, 3), Size(2, 6), Size(3, 12)], within=0.02),
     mutants=[
-        *(
-            Mutant(f"ν = {2 * p + 1}/2: order b + {float(SHARPER[p])} from x = 8 on", rhs=_sharper(p))
-            for p in range(4)
-        ),
+        *(Mutant(f"ν = {2 * p + 1}/2: order b + {float(SHARPER[p])}", rhs=_sharper(p)) for p in range(4)),
         Mutant("order 2b", lhs=lambda s: [0, s.scaled(2 * s.b)]),
     ],
     expect=CERTIFIED,
@@ -123,11 +120,10 @@ def trapezoid_limit(p: int) -> arb:
     with ball.precision(BITS):
         c = arb(2 * p + 1).sqrt() * 2
         # k'' = c²·(polynomial)e^{−x}, from the covariance polynomials of p = 1, 2, 3
-        curve = {
-            1: lambda x: x - 1,
-            2: lambda x: (x * x - x - 1) / 3,
-            3: lambda x: (x**3 - 3 * x - 3) / 15,
-        }[p]
+
+        def curve(x: arb) -> arb:
+            return [x - 1, (x * x - x - 1) / 3, (x**3 - 3 * x - 3) / 15][p - 1]
+
         at = c * c * curve(c) * (-c).exp()
         zero = c * c * curve(arb(0))
         return (2 * (at - zero)).sqrt() / 12

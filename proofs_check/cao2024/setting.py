@@ -188,7 +188,7 @@ def evaluated(x: System, P: Matrix, rule: Quadrature) -> arb_mat:
 @lru_cache(maxsize=256)
 def rule_of(T: F, N: int, name: Any, nugget: F = F(0)) -> Quadrature:
     """The rule on N even nodes of [0, T], rational or in balls."""
-    return window_rule(T, N, name, nugget, exact=True)
+    return window_rule(T, N, name, nugget, exact=True, bits=448)
 
 
 def matern(p: int, lengthscale: Any) -> Matern:

@@ -140,7 +140,14 @@ def problem(read: Reader) -> Problem:
     T = read.pick((F(1, 8), F(1, 2), F(1), F(2)))
     inner = sorted({1 + read.below(15) for _ in range(1 + read.below(4))})
     nodes = tuple(F(j, 16) * T for j in [0, *inner, 16])
-    covs = (matern(0, HALF), matern(1, HALF), matern(2, HALF), matern(3, HALF), Wiener(1), Wiener(HALF))
+    covs: tuple[Matern | Wiener, ...] = (
+        matern(0, HALF),
+        matern(1, HALF),
+        matern(2, HALF),
+        matern(3, HALF),
+        Wiener(1),
+        Wiener(HALF),
+    )
     shift = tuple(F(read.below(17) - 8, 256) * T for _ in nodes)
     if not any(shift):
         shift = (F(1, 64) * T, *shift[1:])

@@ -19,9 +19,9 @@ from typing import Any, Literal
 
 import numpy as np
 from flint import arb
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from ..arrays import exact_array, to_fraction
+from ..arrays import Entries, exact_array, to_fraction
 from ..errors import InvalidArgument
 from ..kernels import ball
 from ._weights import ball_error, ball_weights, dense_weights, state_space_weights, wiener_weights
@@ -85,7 +85,7 @@ class Quadrature:
         at_ends = self.nodes[0] == self.window[0] and abs(self.nodes[-1] - self.window[1]) <= 1e-12 * self.T
         return h if even and at_ends else None
 
-    def integrate(self, values: ArrayLike) -> Any:
+    def integrate(self, values: Entries) -> Any:
         """Σ w_i f(t_i) for values (..., N)."""
         return np.asarray(values) @ self.weights
 
@@ -135,7 +135,7 @@ def even_nodes(T: Any, N: int, *, start: Any = 0) -> NDArray[Any]:
     return np.linspace(float(start), float(start) + float(T), N)
 
 
-def _nodes(nodes: ArrayLike, window: tuple[Any, Any] | None, least: int) -> tuple[NDArray[Any], Any]:
+def _nodes(nodes: Entries, window: tuple[Any, Any] | None, least: int) -> tuple[NDArray[Any], Any]:
     t = np.asarray(nodes)
     if t.ndim != 1 or len(t) < least:
         raise InvalidArgument(f"nodes: shape={t.shape}, need at least {least} of them in one dimension")
@@ -152,7 +152,7 @@ def _nodes(nodes: ArrayLike, window: tuple[Any, Any] | None, least: int) -> tupl
     return t, (a, b)
 
 
-def trapezoid(nodes: ArrayLike) -> Quadrature:
+def trapezoid(nodes: Entries) -> Quadrature:
     """w_i = (t_{i+1} − t_{i−1})/2 on any increasing nodes; exact for rational nodes.
 
     Raises
@@ -168,7 +168,7 @@ def trapezoid(nodes: ArrayLike) -> Quadrature:
     return Quadrature("trapezoid", t, w, window, radius=0 if t.dtype == object else None)
 
 
-def simpson(nodes: ArrayLike) -> Quadrature:
+def simpson(nodes: Entries) -> Quadrature:
     """h/3·(1, 4, 2, 4, …, 4, 1) on an odd number of evenly spaced nodes.
 
     Raises
@@ -205,7 +205,7 @@ def gauss_legendre(T: Any, N: int, *, start: Any = 0) -> Quadrature:
 
 
 def bayesian_quadrature(
-    nodes: ArrayLike,
+    nodes: Entries,
     cov: Covariance,
     *,
     window: tuple[Any, Any] | None = None,
@@ -303,7 +303,7 @@ def _in_balls(
 
 
 def worst_case_error(
-    nodes: ArrayLike, weights: ArrayLike, cov: Covariance, *, window: tuple[Any, Any] | None = None
+    nodes: Entries, weights: Entries, cov: Covariance, *, window: tuple[Any, Any] | None = None
 ) -> Any:
     """e(w) = √(∫∫k − 2wᵀz + wᵀKw): the largest error over the unit ball of the space of `cov`.
 

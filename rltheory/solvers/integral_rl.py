@@ -43,7 +43,9 @@ Rule = RuleName | Matern | Wiener
 Ending = Literal["solved", "max_iter", "unstable"]
 
 
-def window_rule(T: Real, N: int, rule: Rule, nugget: Real = 0, *, exact: bool = False) -> Quadrature:
+def window_rule(
+    T: Real, N: int, rule: Rule, nugget: Real = 0, *, exact: bool = False, bits: int = 0
+) -> Quadrature:
     """The rule on N nodes of [0, T]: evenly spaced and both ends included, except for "gauss".
 
     Parameters
@@ -54,6 +56,8 @@ def window_rule(T: Real, N: int, rule: Rule, nugget: Real = 0, *, exact: bool = 
         Diagonal term of the Bayesian rule; declared in the result.
     exact
         Rational or ball weights (T is then read as a rational); doubles by the state-space method else.
+    bits
+        Working precision of ball weights; see `bayesian_quadrature`.
     """
     if not isinstance(rule, Matern | Wiener) and nugget:
         raise InvalidArgument(f"nugget={nugget} means something for Bayesian rules only, not for {rule!r}")
@@ -61,7 +65,7 @@ def window_rule(T: Real, N: int, rule: Rule, nugget: Real = 0, *, exact: bool = 
         return gauss_legendre(T, N)
     nodes = even_nodes(to_fraction(T) if exact else float(T), N)
     if isinstance(rule, Matern | Wiener):
-        return bayesian_quadrature(nodes, rule, nugget=nugget)
+        return bayesian_quadrature(nodes, rule, nugget=nugget, bits=bits)
     if rule == "simpson":
         return simpson(nodes)
     if rule != "trapezoid":
@@ -229,7 +233,7 @@ class QuadratureIteration:
         """
         K = _initial_gain(model, self.K0)
         if model.is_exact:
-            quadrature = window_rule(self.T, self.N, self.rule, self.nugget, exact=True)
+            quadrature = window_rule(self.T, self.N, self.rule, self.nugget, exact=True, bits=2 * self.bits)
             with ball.precision(self.bits):
                 return _iterate(
                     model,
@@ -351,7 +355,7 @@ def quadrature_fixed_point(
     Source: Cao and Pan 2024, section 4; `intrl.trapezoid-leading-constant`.
     """
     exact = model.exact()
-    quadrature = window_rule(T, N, rule, nugget, exact=True)
+    quadrature = window_rule(T, N, rule, nugget, exact=True, bits=2 * bits)
     start = riccati(exact).X if near is None else np.asarray(near)
     with ball.precision(bits):
         box = fixed_point_balls(exact, quadrature, lq.ball_matrix(start))
