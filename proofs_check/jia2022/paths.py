@@ -170,6 +170,7 @@ clstd_pathwise_psd_sign: Claim[Features] = Claim(
         rhs=lambda x: [x.bilinear(x.v, x.v), x.bilinear(x.v, x.v, grown=True)],
     ),
     tight=Tight(Features(tuple((F(10 - k),) for k in range(11)), (F(1),) * 11, (F(1),), (F(1),)), within=0.1),
+    named={"1, 2, 0": Features(((F(1),), (F(2),), (F(0),)), (F(1), F(3, 2), F(9, 4)), (F(1),), (F(1),))},
     mutants=[
         Mutant(
             "vᵀAv ≥ 0 without ψ_n = 0 (ψ = (1, 2): −1)",

@@ -291,7 +291,7 @@ def noiseless(read: Reader) -> Noiseless:
 DRIVEN = Noiseless(replace(RAMP, r=(F(1), F(1))))
 
 mstde_limit_deterministic: Claim[Noiseless] = Claim(
-    statement="σ = 0, truth in the family: minimisers of MSTDE_n have n‖θ_n − θ°‖ below 1.5 times that at n = 4",
+    statement="no noise, truth in the family: minimisers of MSTDE_n have n‖θ_n−θ°‖ below 1.5 times that at 4",
     source=PAPER.at("mean-square TD errors are right for deterministic dynamics (recalled); rate derived"),
     let=decoded(noiseless, 30),
     assume=[],
