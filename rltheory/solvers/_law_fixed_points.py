@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from ..errors import InvalidArgument
 from ..kernels import exact as rational
 from ..kernels import laws as flat
+from ..kernels.pick import Device
 from ..models.outcomes import OutcomeMDP
 from ..models.policy import Policy
 from ..operators.distributional import CategoricalStep, QuantileStep
 from ..operators.outcome_chain import Chain
 from ..results.solution import Status
+from ._law_card import CardStep
 
 UNKNOWNS = 600
 """Largest S·(m−1) of a rational categorical fixed point."""
@@ -25,6 +27,8 @@ ROUNDS = 60
 """Most tries at the atom each quantile comes from."""
 BURST = 64
 """Most backups between two looks at the distance."""
+LOST = 1e-9
+"""Mass a law from a card may lack: without mass anything is a fixed point."""
 FLOOR = 64 * 2.0**-53
 """Relative distance of two iterates that rounding may keep up."""
 
@@ -44,29 +48,56 @@ def sweep(
     tol: float,
     max_iter: int,
     distance: Callable[[NDArray[Any], NDArray[Any]], float],
+    device: Device = "cpu",
 ) -> tuple[NDArray[Any], int, float, Status]:
-    """(η, backups, distance of the last two, how it ended); see the stopping rule of `distributional`."""
+    """(η, backups, distance of the last two, how it ended); see the stopping rule of `distributional`.
+
+    Laws found on a card are backed up once more on the CPU: the distance reported is never the card's word.
+    """
+    if device == "cuda":
+        rows, n, _, how = _iterate(CardStep(step), step, start, tol, max_iter, distance)
+        back = step(rows).laws
+        left = distance(rows, back)
+        goal = tol * (1 - float(step.chain.gamma)) / float(step.chain.gamma)
+        mass = isinstance(step, CategoricalStep) and np.abs(rows.sum(axis=1) - 1).max()
+        if how is Status.SOLVED and not (left <= 2 * goal and mass <= LOST):
+            how = Status.STALLED
+        return back, n + 1, left, how
+    return _iterate(None, step, start, tol, max_iter, distance)
+
+
+def _iterate(
+    card: CardStep | None,
+    step: CategoricalStep | QuantileStep,
+    start: NDArray[Any],
+    tol: float,
+    max_iter: int,
+    distance: Callable[[NDArray[Any], NDArray[Any]], float],
+) -> tuple[NDArray[Any], int, float, Status]:
     gamma = float(step.chain.gamma)
     scale = float(np.abs(step.chain.reward).max()) / (1 - gamma) + float(np.abs(start).max())
     floor = FLOOR * scale * start.shape[1]
     goal = tol * (1 - gamma) / gamma
-    old, new = np.ascontiguousarray(start), np.empty_like(start)
+    backup: Any = step if card is None else card
+    host: Any = np.asarray if card is None else card.host
+    start = np.ascontiguousarray(start)
+    old, new = (start, np.empty_like(start)) if card is None else card.buffers(start)
     n, left, burst, best, tries = 0, math.inf, 1, math.inf, 0
     while n < max_iter:
         for _ in range(min(burst, max_iter - n)):
-            step(old, new)
+            backup(old, new)
             old, new = new, old
             n += 1
-        left = distance(old, new)
+        left = distance(host(old), host(new))
         if left <= goal:
-            return old, n, left, Status.SOLVED
+            return host(old), n, left, Status.SOLVED
         tries = tries + 1 if left >= 0.99 * best else 0
         if math.isnan(left) or (tries >= 5 and left <= floor):
-            return old, n, left, Status.STALLED
+            return host(old), n, left, Status.STALLED
         best = min(best, left)
         ahead = math.log(left / goal) / -math.log(gamma) if goal > 0 else BURST
         burst = max(1, min(BURST, math.ceil(ahead / 4)))
-    return old, n, left, Status.MAX_ITER
+    return host(old), n, left, Status.MAX_ITER
 
 
 def categorical_exact(chain: Chain, grid: NDArray[Any]) -> NDArray[Any]:

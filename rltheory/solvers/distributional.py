@@ -31,6 +31,7 @@ from ..arrays import Entries, exact_array, frozen
 from ..errors import InvalidArgument
 from ..kernels import categorical as cat
 from ..kernels import quantile as quant
+from ..kernels.pick import Device
 from ..models.mdp import MDP
 from ..models.outcomes import OutcomeMDP
 from ..models.policy import Policy
@@ -39,6 +40,7 @@ from ..operators.outcome_chain import Chain, all_pairs, outcome_model, policy_ch
 from ..results.distributional import DistributionalSolution
 from ..results.solution import Status
 from . import _law_bounds as bound
+from ._law_card import check_card
 from ._law_fixed_points import categorical_exact, mean_values, quantile_exact, sweep
 from ._law_setup import cat_start, check, default_grid, policy_of, reach
 
@@ -65,6 +67,8 @@ class CategoricalEvaluation:
         Bound asked for on the distance to the fixed point, in units of the return; > 0.
     max_iter
         Most backups.
+    device
+        "cuda": sweeps on a card (doubles, no horizon); the last backup and every bound are the CPU's.
 
     Notes
     -----
@@ -88,6 +92,7 @@ class CategoricalEvaluation:
     H: int | None = None
     tol: float = 1e-8
     max_iter: int = 1_000_000
+    device: Device = "cpu"
 
     def run(self, model: Model, pi: Policy | ArrayLike | None = None) -> DistributionalSolution:
         """The laws of every state.
@@ -100,6 +105,7 @@ class CategoricalEvaluation:
         """
         m = outcome_model(model)
         check(m, self.H, self.tol)
+        check_card(self.device, m.is_exact, self.H)
         if self.H is None:
             policy = policy_of(m, pi)
             chain = policy_chain(m, policy)
@@ -108,7 +114,7 @@ class CategoricalEvaluation:
                 rows = categorical_exact(chain, step.grid)
                 return self._finish(m, policy, step, chain, rows, Status.EXACT, 0, 0)
             start = cat_start(mean_values(m, policy), step.grid)
-            rows, n, left, ok = sweep(step, start, self.tol, self.max_iter, _grid_gap(step.grid))
+            rows, n, left, ok = sweep(step, start, self.tol, self.max_iter, _grid_gap(step.grid), self.device)
             return self._finish(m, policy, step, chain, rows, ok, n, left)
         policy_or_none = None if pi is None else policy_of(m, pi)
         step = CategoricalStep(
@@ -219,6 +225,8 @@ class QuantileEvaluation:
         Bound asked for on the distance to the fixed point, in units of the return; > 0.
     max_iter
         Most backups.
+    device
+        "cuda": sweeps on a card (doubles, no horizon); the last backup and every bound are the CPU's.
 
     Notes
     -----
@@ -239,6 +247,7 @@ class QuantileEvaluation:
     H: int | None = None
     tol: float = 1e-8
     max_iter: int = 1_000_000
+    device: Device = "cpu"
 
     def __post_init__(self) -> None:
         if self.atoms < 1:
@@ -254,13 +263,14 @@ class QuantileEvaluation:
         """
         m = outcome_model(model)
         check(m, self.H, self.tol)
+        check_card(self.device, m.is_exact, self.H)
         if self.H is not None:
             return self._horizon(m, None if pi is None else policy_of(m, pi), self.H)
         policy = policy_of(m, pi)
         chain, step = policy_chain(m, policy), QuantileStep(m, policy)
         floats = QuantileStep(m.float(), policy.float() if step.is_exact else policy)
         start = np.repeat(mean_values(m.float(), floats.pi)[:, None], self.atoms, axis=1)
-        rows, n, left, status = sweep(floats, start, self.tol, self.max_iter, _atom_gap)
+        rows, n, left, status = sweep(floats, start, self.tol, self.max_iter, _atom_gap, self.device)
         if step.is_exact:
             rows, fixed = quantile_exact(step, rows)
             gap: Any = bound.target_gap(chain, rows, rows)

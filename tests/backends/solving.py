@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,25 @@ def main(argv: list[str]) -> None:
             "off": float(np.abs(batch.V - cpu.V).max()),
             "error": float(batch.error.max() + cpu.error.max()),
         }
+    coin = rl.OutcomeMDP.from_lists(
+        [[[(0.5, 0, 1.0), (0.25, 1, -1.0), (0.25, 1, 0.5)]], [[(0.5, 0, 0.0), (0.5, 1, 2.0)]]], gamma=0.5
+    )
+    bent = np.array([-3.0, -1.0, 0.0, 0.5, 4.0])
+    for name, law in (
+        ("laws uniform", rl.solvers.CategoricalEvaluation(atoms=6, tol=1e-2)),
+        ("laws on a grid", rl.solvers.CategoricalEvaluation(grid=bent, tol=1e-2)),
+        ("laws by quantiles", rl.solvers.QuantileEvaluation(atoms=4, tol=1e-2)),
+    ):
+        card, host = (replace(law, device=d).run(coin, [0, 0]) for d in ("cuda", "cpu"))
+        found[name] = {
+            "ok": card.status.ok,
+            "enclosed": True,
+            "off": max(float(card.law(s).wasserstein(host.law(s))) for s in range(2)),
+            "error": 2e-2,
+        }
     refused = {
+        "exact laws": lambda: rl.solvers.CategoricalEvaluation(device="cuda").run(coin.exact(), [0, 0]),
+        "laws over a horizon": lambda: rl.solvers.QuantileEvaluation(H=3, device="cuda").run(coin, [0, 0]),
         "exact": lambda: rl.solve(dense.exact(), device="cuda"),
         "solver": lambda: rl.solve(dense, rl.PolicyIteration(), device="cuda"),  # type: ignore[arg-type]
         "elimination": lambda: rl.ValueIteration(eliminate=True, device="cuda"),

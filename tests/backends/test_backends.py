@@ -112,7 +112,10 @@ def test_a_broken_kernel_is_found(module: str, old: str, new: str, case: str) ->
 CALLS = ["dense chosen", "sparse swept", "dense iterated", "batch", "batch on card"]
 
 
-@pytest.mark.parametrize("name", CALLS)
+LAWS = ["laws uniform", "laws on a grid", "laws by quantiles"]
+
+
+@pytest.mark.parametrize("name", CALLS + LAWS)
 def test_a_solve_on_the_card_is_certified(name: str, solved: dict[str, Any]) -> None:
     got = solved[name]
     assert got["ok"]
@@ -122,6 +125,8 @@ def test_a_solve_on_the_card_is_certified(name: str, solved: dict[str, Any]) -> 
 
 def test_what_has_no_path_to_the_card_is_refused(solved: dict[str, Any]) -> None:
     assert solved["exact"].startswith("InvalidArgument: device='cuda': the model is rational")
+    assert solved["exact laws"].startswith("InvalidArgument: device='cuda': the model is rational")
+    assert solved["laws over a horizon"].startswith("InvalidArgument: device='cuda': H=3")
     assert solved["solver"].startswith("InvalidArgument: device='cuda': PolicyIteration has no path")
     assert solved["elimination"].startswith("InvalidArgument: device='cuda', needs sweep='jacobi'")
     assert solved["evaluate exact"].startswith("InvalidArgument: device='cuda': the model is rational")
@@ -144,6 +149,18 @@ def test_a_wrong_card_is_never_called_solved() -> None:
     for name in CALLS:
         assert got[name]["enclosed"]
         assert got[name]["off"] <= got[name]["error"]
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new", "name"),
+    [
+        (CATEGORICAL, "math.ceil((i + 1.0 - o)", "math.ceil((i + 0.0 - o)", "laws uniform"),
+        (CATEGORICAL, "elif y < grid[i + 1]:", "elif y < z:", "laws on a grid"),
+        (QUANTILE, "+ 0.5 - slack", "+ 1.5 + slack", "laws by quantiles"),
+    ],
+)
+def test_wrong_laws_from_a_card_are_never_called_solved(module: str, old: str, new: str, name: str) -> None:
+    assert not simulated("solving.py", "--mutate", module, old, new)[name]["ok"]
 
 
 def test_the_page_is_generated() -> None:
