@@ -222,10 +222,17 @@ def gammas(key: Any, first: Any, shape: Any, out: Any) -> Any:
                 words[2 * j] = a
                 words[2 * j + 1] = b
             for j in range(size):
-                i = at + np.uint64(j)
-                out[p, start + j] = accept(
-                    words[2 * j], words[2 * j + 1], d, c, k0, k1, c0, c1, i, GAMMA + ONE
-                )
+                a, b = words[2 * j], words[2 * j + 1]
+                layer = np.int64(a & LAYER)
+                whole = np.int64(a >> SHIFT) - CENTRE
+                x = (np.float64(whole) + 0.5) * WIDTH[layer]
+                v, square = 1.0 + c * x, x * x
+                inside = (whole ^ (whole >> 63)) < INSIDE[layer]
+                if inside & (v > 0.0) & (unit(b) < 1.0 - 0.0331 * square * square):
+                    out[p, start + j] = d * (v * v * v)
+                else:
+                    i = at + np.uint64(j)
+                    out[p, start + j] = accept(a, b, d, c, k0, k1, c0, c1, i, GAMMA + ONE)
             if shape < 1.0:
                 for j in range(size):
                     a, b = philox(k0, k1, c0, c1, at + np.uint64(j), POWER)

@@ -65,9 +65,26 @@ def linear(F: Any, g: Any, L: Any, out: Any) -> Any:
 
 @njit(cache=True, nogil=True)
 def square_root(decay: Any, scale: Any, gammas: Any, out: Any) -> Any:
-    """X_{i+1} = scale·((Z_{i+1} + √(X_i·decay/scale))² + 2·gammas[p, i])."""
+    """X_{i+1} = scale·((Z_{i+1} + √(X_i·decay/scale))² + 2·gammas[p, i]); four paths at a time."""
     ratio = decay / scale
-    for p in range(out.shape[0]):
+    paths = out.shape[0]
+    whole = paths - paths % 4
+    for p in range(0, whole, 4):
+        x0, x1, x2, x3 = out[p, 0], out[p + 1, 0], out[p + 2, 0], out[p + 3, 0]
+        for i in range(1, out.shape[1]):
+            z0 = out[p, i] + math.sqrt(x0 * ratio)
+            z1 = out[p + 1, i] + math.sqrt(x1 * ratio)
+            z2 = out[p + 2, i] + math.sqrt(x2 * ratio)
+            z3 = out[p + 3, i] + math.sqrt(x3 * ratio)
+            x0 = scale * (z0 * z0 + 2.0 * gammas[p, i - 1])
+            x1 = scale * (z1 * z1 + 2.0 * gammas[p + 1, i - 1])
+            x2 = scale * (z2 * z2 + 2.0 * gammas[p + 2, i - 1])
+            x3 = scale * (z3 * z3 + 2.0 * gammas[p + 3, i - 1])
+            out[p, i] = x0
+            out[p + 1, i] = x1
+            out[p + 2, i] = x2
+            out[p + 3, i] = x3
+    for p in range(whole, paths):
         x = out[p, 0]
         for i in range(1, out.shape[1]):
             z = out[p, i] + math.sqrt(x * ratio)
