@@ -140,7 +140,10 @@ clip_transfer: Claim[Clipped] = Claim(
     named={"Δ ≡ −2": DOWN},
     mutants=[
         Mutant("without Pr", rhs=lambda x: x.transferred() - x.kept),
-        Mutant("−Δ with factor 1", then=Leq(lambda x: x.mean(-1), lambda x: x.transferred(-1) + x.clipped - x.kept)),
+        Mutant(
+            "−Δ with factor 1",
+            then=Leq(lambda x: x.mean(-1), lambda x: x.transferred(-1) + x.clipped - x.kept),
+        ),
     ],
     expect=CERTIFIED,
 )

@@ -1,4 +1,4 @@
-"""Bellman errors against occupancies: the decomposition of optimism, two-sided loss, Q* orthogonal to weights."""
+"""Bellman errors against occupancies: optimism decomposed, two-sided loss, Q* orthogonal to weights."""
 
 from __future__ import annotations
 
@@ -50,14 +50,18 @@ class Valued(World):
         return F((horizon_occupancy(self.model, pi) * self.error).sum())
 
     def star_sides(self, pi: Table, other: Table | None = None) -> tuple[list[F], list[F]]:
-        """1 + E_{d^π}[w Q*] and 1 + E_{d^π}[w(r + max Q*(s'))], layer by layer; `other` acts in place of max."""
+        """1 + E_{d^π}[w Q*] and 1 + E_{d^π}[w(r + max Q*(s'))] by layer; `other` acts for max."""
         d, Q = horizon_occupancy(self.model, pi), self.Q_star
         left, right = [], []
         for h in range(self.shape[0]):
             if h + 1 == self.shape[0]:
                 after = self.R[h]
             else:
-                nxt = Q[h + 1].max(axis=1) if other is None else Q[h + 1][np.arange(self.shape[1]), other[h + 1]]
+                nxt = (
+                    Q[h + 1].max(axis=1)
+                    if other is None
+                    else Q[h + 1][np.arange(self.shape[1]), other[h + 1]]
+                )
                 after = self.R[h] + (self.P[h] * nxt).sum(axis=2)
             left.append(1 + F((d[h] * self.w[h] * Q[h]).sum()))
             right.append(1 + F((d[h] * self.w[h] * after).sum()))

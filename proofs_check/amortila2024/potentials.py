@@ -132,7 +132,9 @@ cov_potential_printed: Claim[Sequence] = Claim(
     assume=[Assumption("T ≥ 2", lambda x: x.T >= 2, fails_without=POINT)],
     then=Leq(lhs=lambda x: x.potential, rhs=lambda x: scaled(5 * x.C, log(x.T))),
     tight=Tight(Sequence(((F(1),),) * 2), within=0.57),
-    named={"a new point each round": Sequence(tuple(tuple(F(int(i == t)) for i in range(20)) for t in range(20)))},
+    named={
+        "a new point each round": Sequence(tuple(tuple(F(int(i == t)) for i in range(20)) for t in range(20)))
+    },
     mutants=[
         Mutant("2C ln T", rhs=lambda x: scaled(2 * x.C, log(x.T))),
         Mutant("5 ln T without C", rhs=lambda x: scaled(5, log(x.T)), named_only=True),
@@ -213,7 +215,7 @@ class OnePoint(Hybrid):
     def right(self, c: F) -> F | rl.Enclosure:
         """c·H_T."""
         with ball.precision(BITS):
-            return rl.Enclosure.ball(arb(ball.to_fmpq(c)) * harmonic_ball(self.T))
+            return rl.Enclosure.ball(ball.to_arb(c) * harmonic_ball(self.T))
 
 
 def one_point(gamma: F, T: int) -> OnePoint:

@@ -11,8 +11,6 @@ from fractions import Fraction as F
 from functools import cached_property
 from typing import Any
 
-from flint import arb
-
 import rltheory as rl
 from rltheory.checks import CERTIFIED, Claim, Leq, Loose, Mutant, Tight, run_module
 from rltheory.kernels import ball
@@ -25,7 +23,7 @@ from .setting import BITS, HALF, PAPER, Bytes, Law, decoded, harmonic, table, wo
 
 @dataclass(frozen=True)
 class Promise:
-    """Let layers of (d_t, ν) be given, π* the laws `star`, and the promise of the learner kept with equality."""
+    """Let layers of (d_t, ν) be given, π* the laws `star`, the learner's promise an equality."""
 
     layers: tuple[Hybrid, ...]
     star: tuple[Law, ...]
@@ -102,7 +100,7 @@ class FarPromise(Promise):
         size = 2 * self.covered + (2 + self.gamma) * cov
         with ball.precision(BITS):
             return rl.Enclosure.ball(
-                (arb(ball.to_fmpq(self.a * size)) * harmonic_ball(self.T) + 1) / self.T + arb(ball.to_fmpq(self.b))
+                (ball.to_arb(self.a * size) * harmonic_ball(self.T) + 1) / self.T + ball.to_arb(self.b)
             )
 
 
@@ -117,7 +115,9 @@ def promise(read: Bytes) -> Promise:
         seen = [v * read.below(4) for v in layer.nu]
         total = sum(seen, F(0))
         star.append(tuple(x / total for x in seen) if total else layer.nu)
-    return Promise(tuple(layers), tuple(star), F(1 + read.below(8), 2), F(read.below(3), 8), bool(read.below(2)))
+    return Promise(
+        tuple(layers), tuple(star), F(1 + read.below(8), 2), F(read.below(3), 8), bool(read.below(2))
+    )
 
 
 def fresh(T: int) -> Promise:
@@ -141,7 +141,10 @@ h2o_risk: Claim[Promise] = Claim(
     named={"a new pair each round": fresh(20)},
     mutants=[
         Mutant("without C_cov", rhs=lambda x: x.bound(F(0))),
-        Mutant("without C_⋆", then=Leq(lambda x: x.risk, lambda x: x.bound(x.cov - 2 * x.covered / (2 + x.gamma)))),
+        Mutant(
+            "without C_⋆",
+            then=Leq(lambda x: x.risk, lambda x: x.bound(x.cov - 2 * x.covered / (2 + x.gamma))),
+        ),
     ],
     expect=CERTIFIED,
     draws=60,
@@ -168,9 +171,7 @@ class Fitted(Valued):
         """Σ_h CC of π* and of π_f."""
         laws = [self.occupancy(self.best[1]), self.occupancy(self.pi_f)]
         both = [
-            sum(
-                (F(clipped_ratio(d[h], self.mu[h], self.level).concentrability) for h in range(len(d))), F(0)
-            )
+            sum((F(clipped_ratio(d[h], self.mu[h], self.level).concentrability) for h in range(len(d))), F(0))
             for d in laws
         ]
         return both[0], both[1]
@@ -206,7 +207,9 @@ def fitted(read: Bytes) -> Fitted:
     W = world(read)
     H, S, A = W.shape
     f = table([[[read.share(4) for _ in range(A)] for _ in range(S)] for _ in range(H)])
-    w = [[[F(read.below(5)) if read.below(2) else F(0) for _ in range(A)] for _ in range(S)] for _ in range(H)]
+    w = [
+        [[F(read.below(5)) if read.below(2) else F(0) for _ in range(A)] for _ in range(S)] for _ in range(H)
+    ]
     for layer in w:
         layer[-1][-1] += 1
     return Fitted(W.P, W.R, W.d1, f, table(w), F(1 + read.below(12), 4) * (1, 8, 64)[read.below(3)])
@@ -230,9 +233,7 @@ h2o_risk_transfer: Claim[Fitted] = Claim(
     source=PAPER.at("Section 4 (base algorithms), with Δ_h f ∈ [−2, 1] (derived)"),
     let=decoded(fitted, 240),
     assume=[],
-    then=Leq(
-        lhs=lambda x: x.loss, rhs=lambda x: x.transferred + (2 * x.cc[0] + x.cc[1]) / x.level
-    ),
+    then=Leq(lhs=lambda x: x.loss, rhs=lambda x: x.transferred + (2 * x.cc[0] + x.cc[1]) / x.level),
     tight=Tight(known(10**4), within=0.001),
     named={"unseen": unseen()},
     mutants=[
@@ -249,7 +250,10 @@ h2o_risk_squares: Claim[Fitted] = Claim(
     let=decoded(fitted, 240),
     assume=[],
     then=Leq(lhs=lambda x: x.loss, rhs=lambda x: x.squared_bound(F(1))),
-    tight=Loose(0.66, "squares count pairs that one of the two policies avoids, and clipping is paid where there is none"),
+    tight=Loose(
+        0.66,
+        "squares count pairs that one of the two policies avoids, and clipping is paid where there is none",
+    ),
     named={"unseen": unseen(), "known": known(6), "far": known(10**4)},
     mutants=[
         Mutant("without the squares", rhs=lambda x: x.squared_bound(F(1)) - x.level * x.squares),

@@ -11,11 +11,10 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction as F
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
-from flint import arb
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from numpy.typing import NDArray
@@ -41,7 +40,7 @@ table = rl.exact_array
 """Nested lists as an object array of Fractions."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def harmonic(T: int) -> F:
     """H_T."""
     return sum((F(1, t) for t in range(1, T + 1)), F(0))
@@ -50,7 +49,7 @@ def harmonic(T: int) -> F:
 def log(x: F | int) -> rl.Enclosure:
     """ln x."""
     with ball.precision(BITS):
-        return rl.Enclosure.ball(arb(ball.to_fmpq(F(x))).log())
+        return rl.Enclosure.ball(ball.to_arb(F(x)).log())
 
 
 def scaled(c: F | int, x: rl.Enclosure) -> rl.Enclosure:
@@ -177,9 +176,7 @@ def world(read: Bytes, sizes: Sequence[tuple[int, int, int]] = SIZES) -> World:
 
 def greedy(f: Table) -> Table:
     """π_f, lowest action among ties."""
-    return np.array(
-        [[max(range(len(row)), key=lambda a, q=row: (q[a], -a)) for row in layer] for layer in f.tolist()]
-    )
+    return np.array([[row.index(max(row)) for row in layer] for layer in f.tolist()])
 
 
 def lock(*code: int) -> World:

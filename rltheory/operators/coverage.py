@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import Real, to_fraction
+from ..arrays import Entries, Real, to_fraction
 from ..errors import InvalidArgument
 from ..models.finite_horizon import FiniteHorizonMDP
 from ..models.policy import Policy
@@ -84,7 +84,7 @@ def step_policies(model: FiniteHorizonMDP, pi: Policy | ArrayLike) -> Array:
     return arr.astype(np.float64)
 
 
-def density_ratio(d: ArrayLike, mu: ArrayLike) -> Array:
+def density_ratio(d: Entries, mu: Entries) -> Array:
     """d/μ entrywise, with 0/0 = 0 and x/0 = ∞.
 
     Raises
@@ -109,7 +109,7 @@ def density_ratio(d: ArrayLike, mu: ArrayLike) -> Array:
         return np.where(a == 0, 0.0, a / b)
 
 
-def clip_ratio(w: ArrayLike, level: Real) -> Array:
+def clip_ratio(w: Entries, level: Real) -> Array:
     """min{w, γ} entrywise for w in [0, ∞].
 
     Raises
@@ -149,7 +149,7 @@ class ClippedRatio:
     clipped_mu: Real
 
 
-def clipped_ratio(d: ArrayLike, mu: ArrayLike, level: Real) -> ClippedRatio:
+def clipped_ratio(d: Entries, mu: Entries, level: Real) -> ClippedRatio:
     """Clipped concentrability of d with respect to μ and the moments that go with it.
 
     Parameters
@@ -190,12 +190,12 @@ def clipped_ratio(d: ArrayLike, mu: ArrayLike, level: Real) -> ClippedRatio:
     )
 
 
-def clipped_concentrability(d: ArrayLike, mu: ArrayLike, level: Real) -> Real:
+def clipped_concentrability(d: Entries, mu: Entries, level: Real) -> Real:
     """CC = E_d[min{d/μ, γ}]; arguments as `clipped_ratio`."""
     return clipped_ratio(d, mu, level).concentrability
 
 
-def _laws(d: ArrayLike, mu: ArrayLike) -> tuple[Array, Array]:
+def _laws(d: Entries, mu: Entries) -> tuple[Array, Array]:
     a, b = np.asarray(d), np.asarray(mu)
     if a.shape != b.shape:
         raise InvalidArgument(f"density_ratio: d has shape {a.shape}, mu {b.shape}; give laws of one shape")

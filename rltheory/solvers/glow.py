@@ -11,6 +11,7 @@ thousands of times cheaper, but then the regret theorem is not implied.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -208,12 +209,18 @@ class GLOW:
 
     def run(self, model: FiniteHorizonMDP, seed: int | np.random.Generator = 0) -> GLOWRun:
         """Play T rounds in `model`; rewards are paid at their means."""
+        return self.runs(model, [seed])[0]
+
+    def runs(self, model: FiniteHorizonMDP, seeds: Iterable[int | np.random.Generator]) -> list[GLOWRun]:
+        """One run a seed; what depends on the model alone is computed once."""
         check_shape(model, self.classes)
         check_rewards(model)
-        F, policies = np.ascontiguousarray(self.classes.F), self.classes.policies
-        n, H = F.shape[0], model.H
-        gamma, ell = self.tuned_gamma(model), self.log_term(H)
-        data = Data(model, np.random.default_rng(seed))
+        F = np.ascontiguousarray(self.classes.F)
+        known = (gaps(model, self.classes.policies), optimal_index(model, F), self.tuned_gamma(model))
+        return [self._play(Data(model, np.random.default_rng(seed)), F, *known) for seed in seeds]
+
+    def _play(self, data: Data, F: FloatVec, loss: FloatVec, optimal: int | None, gamma: float) -> GLOWRun:
+        policies, n, ell = self.classes.policies, F.shape[0], self.log_term(data.R.shape[0])
         first = np.take_along_axis(F[:, 0], policies[:, 0, :, None], axis=2)[:, :, 0]  # f_1(s, π_f)
         played, keep = np.zeros(n), np.ones(n, dtype=np.bool_)
         G, C = np.empty((n, *data.R.shape)), np.empty(data.R.shape)
@@ -242,8 +249,8 @@ class GLOW:
             frozen(np.array(chosen, dtype=np.int64)),
             frozen(np.array([m.sum() for m in masks], dtype=np.int64)),
             frozen(np.array(masks)),
-            frozen(gaps(model, policies)),
-            optimal_index(model, F),
+            loss,
+            optimal,
             gamma,
             self.delta,
             ell,
@@ -263,7 +270,7 @@ def gaps(model: FiniteHorizonMDP, policies: IntVec) -> FloatVec:
     """(n,) J(π*) − J(π), computed in rationals and rounded once for exact models."""
     best = (model.mu * BackwardInduction().run(model).V[0]).sum()
     values = [(model.mu * evaluate_horizon(model, pi).V[0]).sum() for pi in policies]
-    return np.array([float(best - v) for v in values])
+    return frozen(np.array([float(best - v) for v in values]))
 
 
 def optimal_index(model: FiniteHorizonMDP, F: FloatVec) -> int | None:

@@ -184,6 +184,10 @@ class ModelClasses:
         rows = [[horizon_occupancy(m.float(), pi) for pi in self.policies] for m in self.models]
         return frozen(np.array(rows, dtype=np.float64))
 
+    @cached_property
+    def _never(self) -> NDArray[np.bool_]:
+        return np.asarray(self.occupancies == 0)
+
     @property
     def log_size(self) -> float:
         """ln(|F||W|) with |W| = |𝓜||Π|, or that of sequences."""
@@ -193,15 +197,16 @@ class ModelClasses:
     def weights(self, played: FloatVec, offline: FloatVec | None = None) -> FloatVec:
         """(|𝓜||Π|, H, S, A) weights after `played[i]` rounds of policy i."""
         d = self.occupancies
-        sofar = np.tensordot(played, d, axes=(0, 1))[:, None]
+        flat = d.reshape(*d.shape[:2], -1)
+        sofar = (played @ flat).reshape(-1, 1, *d.shape[2:])
         t = float(played.sum()) + 1
         with np.errstate(divide="ignore", invalid="ignore"):
             if offline is None:
                 w = d / ((sofar + d) / t)
             else:
-                nu = np.tensordot(offline, d, axes=(0, 1))[:, None]
+                nu = (offline @ flat).reshape(-1, 1, *d.shape[2:])
                 w = d / (0.5 * (nu + sofar / (t - 1)))
-        w[d == 0] = 0.0
+        w[self._never] = 0.0
         return np.ascontiguousarray(w.reshape(-1, *d.shape[2:]))
 
 

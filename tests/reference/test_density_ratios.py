@@ -119,8 +119,8 @@ def test_small_thresholds_lose_q_star() -> None:
     classes = ModelClasses(locks)
     lost = {
         scale: sum(
-            GLOW(classes, T=20_000, lazy=1.1, scale=scale).run(locks[5], s).q_star_lost is not None
-            for s in range(60)
+            r.q_star_lost is not None
+            for r in GLOW(classes, T=20_000, lazy=1.1, scale=scale).runs(locks[5], range(60))
         )
         for scale in (1.0, 0.02, 0.002, 0.0)
     }

@@ -114,6 +114,41 @@ CASES: dict[str, list[Case]] = {
             "state 0",
         ),
     ],
+    "Density ratios": [
+        case(
+            "rl.solvers.FunctionClasses(np.zeros((0, 1, 2, 2)), np.ones((1, 1, 2, 2)))",
+            InvalidArgument,
+            "F has shape (0, 1, 2, 2)",
+            "at least one function",
+        ),
+        case(
+            "rl.solvers.FunctionClasses(np.full((1, 1, 2, 2), 1.5), np.ones((1, 1, 2, 2)))",
+            InvalidArgument,
+            "F[0, 0, 0, 0]=1.5",
+            "[0, 1]",
+        ),
+        case(
+            "locks = rl.gallery.noisy_locks(2)\nrl.solvers.GLOW(rl.solvers.ModelClasses(locks), T=10, delta=0.0)",
+            InvalidArgument,
+            "delta=0.0",
+            "(0, 1)",
+        ),
+        case(
+            "classes = rl.solvers.FunctionClasses(np.zeros((1, 2, 2, 2)), np.ones((1, 2, 2, 2)))\n"
+            "rl.solvers.GLOW(classes, T=10).run(rl.FiniteHorizonMDP(P, R, H=2))",
+            InvalidArgument,
+            "pays between",
+            "divide the rewards",
+        ),
+        case(
+            "rl.solvers.coverability_coefficient(rl.FiniteHorizonMDP(P, R, H=2), [])",
+            InvalidArgument,
+            "class of policies is empty",
+        ),
+        case(
+            "rl.operators.density_ratio([0.5, -0.5], [1, 0])", InvalidArgument, "d has -0.5 at entry 1", "≥ 0"
+        ),
+    ],
     "Laws of returns": [
         case(
             "rl.OutcomeMDP.from_lists([[[(0.5, 0, 1.0), (0.5, 0, np.nan)]]], 0.9)",
