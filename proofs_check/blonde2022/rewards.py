@@ -286,8 +286,8 @@ softplus_reward: Claim[Logits] = Claim(
 
 softplus_reward_lipschitz: Claim[Logits] = Claim(
     statement=(
-        "0 ≤ r; |r(d) − r(e)| ≤ |d − e|, and ≤ |D(d) − D(e)|/(1 − max D): Lip(r) ≤ Lip(d), but a bound on ‖∇D‖ "
-        "is none on ‖∇r‖"
+        "0 ≤ r; |r(d) − r(e)| ≤ |d − e|, and ≤ |D(d) − D(e)|/(1 − max D): Lip(r) ≤ Lip(d), but a bound "
+        "on ‖∇D‖ is none on ‖∇r‖"
     ),
     source=PAPER.at("derived from the adversarial reward"),
     let=decoded(logits, 4),

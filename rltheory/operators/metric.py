@@ -266,8 +266,8 @@ def local_lipschitz(V: Entries, metric: Metric, eps: Real) -> Real:
 
     Accuracy as for `lipschitz`.
     """
-    q = slopes(V, metric)
-    return q[np.less_equal(metric.D, eps)].max()  # type: ignore[no-any-return]
+    q, level = slopes(V, metric), np.asarray(eps)
+    return q[np.less_equal(metric.D, level)].max()  # type: ignore[no-any-return]
 
 
 def lipschitz_envelope(V: Entries, metric: Metric, c: Real) -> StateVec:

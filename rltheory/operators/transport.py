@@ -278,7 +278,7 @@ def _flow(a: NDArray[Any], b: NDArray[Any], metric: Metric, exact: bool) -> tupl
 def _restricted(a: NDArray[Any], b: NDArray[Any], metric: Metric, within: Real, exact: bool) -> Transport:
     """Least cost over couplings supported on D ≤ within, bounded by the dual of that program."""
     D = metric.D if exact else float_array(metric.D)
-    C = np.where(np.less_equal(metric.D, within), D, -1 + 0 * D)
+    C = np.where(np.less_equal(metric.D, np.asarray(within)), D, -1 + 0 * D)
     status, X, u, v = _network(a, b, C, exact)
     left = abs(1 - X.sum())
     if status >= 0 and left > (0 if exact else 1e-12):
