@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = attach(
         "gallery": "",
         "latent": "LatentMDP",
         "mdp": "MDP",
+        "multitask": "MultitaskBandit",
         "outcomes": "OutcomeMDP",
         "policy": "Policy",
         "processes": "",

@@ -8,6 +8,7 @@ from .dataset import sample_counts as sample_counts
 from .finite_horizon import FiniteHorizonMDP as FiniteHorizonMDP
 from .latent import LatentMDP as LatentMDP
 from .mdp import MDP as MDP
+from .multitask import MultitaskBandit as MultitaskBandit
 from .outcomes import OutcomeMDP as OutcomeMDP
 from .policy import Policy as Policy
 from .ssp import SSP as SSP

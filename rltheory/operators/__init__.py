@@ -22,6 +22,7 @@ __getattr__, _, _later = attach(
             "categorical_bellman categorical_laws categorical_projection quantile_bellman quantile_laws "
             "quantile_projection sup_cramer sup_wasserstein"
         ),
+        "eluder": "eluder_dimension",
         "encoded": "HLGauss OneHot TwoHot encoded_bellman policy_chain",
         "encodings": "c51 hl_gauss one_hot readout two_hot",
         "latent": "HistoryTree history_tree",

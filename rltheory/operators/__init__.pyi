@@ -28,6 +28,7 @@ from .distributional import quantile_laws as quantile_laws
 from .distributional import quantile_projection as quantile_projection
 from .distributional import sup_cramer as sup_cramer
 from .distributional import sup_wasserstein as sup_wasserstein
+from .eluder import eluder_dimension as eluder_dimension
 from .encoded import HLGauss as HLGauss
 from .encoded import OneHot as OneHot
 from .encoded import TwoHot as TwoHot

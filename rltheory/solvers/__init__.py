@@ -28,6 +28,7 @@ __getattr__, __dir__, __all__ = attach(
         "extraction": "awr awr_balls awr_value greedy_in_support",
         "flow_td": "FlowTD FlowValue",
         "gauss_seidel": "GaussSeidel",
+        "gfucb": "GFUCB MultitaskRun known_representation_bound",
         "gittins": "GittinsIndex bandit_mdp gittins_index index_policy",
         "glow": "GLOW GLOWRun",
         "history_policies": "history_laws history_optimum",
@@ -49,8 +50,13 @@ __getattr__, __dir__, __all__ = attach(
         "low_rank": "LowRankQ LowRankResult LowRankSchedule",
         "low_rank_nets": "UnitCubeTask low_rank_continuous",
         "martingale": "CTDRoot GMMRoot MartingaleLossRoot MartingaleSolution MeanSquareTDRoot",
+        "martingale_data": "LearnedValue LinearCandidate Schedule SmoothCandidate",
         "martingale_family": "ValueFamily",
-        "lyapunov": "CertifiedMatrix discrete_lyapunov lyapunov riccati",
+        "martingale_learners": (
+            "CTDLearner GradientTDLearner MartingaleLossLearner ResidualGradientLearner time_step_bias"
+        ),
+        "martingale_least_squares": "CLSTDLearner GMMLearner LeastSquaresLearner",
+        "lyapunov": "CertifiedMatrix solve_discrete_lyapunov solve_lyapunov solve_riccati",
         "modified_policy_iteration": "ModifiedPolicyIteration",
         "policy_gradient": "NaturalPolicyGradient PolicyMirrorDescent",
         "policy_iteration": "PolicyIteration",
@@ -63,6 +69,7 @@ __getattr__, __dir__, __all__ = attach(
             "PolicyOrder WorstCaseRegret optimal_regret reward_extremes reward_range same_policy_order "
             "worst_case_regret"
         ),
+        "shared_heads": "JointConfidence Optimistic joint_confidence",
         "small": "SmallDense",
         "ssp": "SSPSolver all_proper evaluate_ssp expected_steps is_proper",
         "starc": (
