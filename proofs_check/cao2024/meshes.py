@@ -275,7 +275,10 @@ class FixedPoint:
                 loop = A - S * P
                 if not is_stable(loop):
                     return 0
-                new = lq.quadrature_step(A, S, Q, P, h, [F(0), h], [h / 2, h / 2]).mid()
+                try:
+                    new = lq.quadrature_step(A, S, Q, P, h, [F(0), h], [h / 2, h / 2]).mid()
+                except ZeroDivisionError:
+                    return 0
                 if lq.frobenius(new - P) < arb(10) ** -20:
                     return 1
                 P = new

@@ -17,6 +17,7 @@ from rltheory.checks import (
     Eq,
     Leq,
     Mutant,
+    NotShown,
     Reader,
     Tight,
     decoded,
@@ -25,7 +26,7 @@ from rltheory.checks import (
 from rltheory.kernels import ball, lq
 from rltheory.kernels.exact import to_fmpq, to_fmpq_mat
 from rltheory.models import LQR
-from rltheory.solvers import lyapunov
+from rltheory.solvers import solve_lyapunov
 
 from .setting import (
     PAPER,
@@ -66,7 +67,7 @@ class Step:
     def evaluation(self) -> Table:
         """P⁺, the value of the greedy gain of P, by the library."""
         K = self.x.model.gain(self.P)
-        return lyapunov(self.x.model.closed_loop(K), self.x.model.cost(K)).X
+        return solve_lyapunov(self.x.model.closed_loop(K), self.x.model.cost(K)).X
 
     def newton(self, loop: fmpq_mat, damping: int = 1) -> Any:
         """P − 𝓛_loop⁻¹(Ric(P))/damping; P itself if 𝓛_loop is singular."""
@@ -81,7 +82,7 @@ class Step:
         """(‖X̂ − X‖_F of Bartels–Stewart against the rational solution, the error it declares)."""
         K = self.x.model.gain(self.P)
         loop, cost = self.x.model.closed_loop(K).astype(float), self.x.model.cost(K).astype(float)
-        out = lyapunov(loop, (cost + cost.T) / 2)
+        out = solve_lyapunov(loop, (cost + cost.T) / 2)
         true = full_lyapunov(to_fmpq_mat(loop), to_fmpq_mat((cost + cost.T) / 2))
         gap = lq.frobenius(to_fmpq_mat(out.X) - true)
         return gap, F(out.error)
@@ -142,6 +143,14 @@ class Inexact:
         """A_P stable."""
         return is_stable(self.x.loop(self.P))
 
+    @property
+    def regular(self) -> bool:
+        """Whether 𝓛_{A_P} is invertible."""
+        try:
+            return bool(full_lyapunov(self.x.loop(self.P), self.x.Q).nrows())
+        except ZeroDivisionError:
+            return False
+
     @cached_property
     def after(self) -> fmpq_mat:
         """E⁺ from the definition: solve, perturb, subtract."""
@@ -177,7 +186,7 @@ newton_error_recursion: Claim[Inexact] = Claim(
     statement="E = P − P*, P⁺ = Newton(P) + W: E⁺ = −𝓛_{A_P}⁻¹(ESE) + W",
     source=PAPER.at("section 3; derived"),
     let=decoded(inexact, 90),
-    assume=[],
+    assume=[Assumption("𝓛_{A_P} is invertible", lambda s: s.regular, NotShown("else there is no step"))],
     then=Eq(lhs=lambda s: entries(s.after), rhs=lambda s: s.predicted(F(1))),
     tight=Tight(simple(1, F(1, 3)), within=0),
     mutants=[Mutant("ESE/2", rhs=lambda s: s.predicted(F(1, 2)))],

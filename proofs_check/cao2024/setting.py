@@ -23,7 +23,7 @@ from rltheory.kernels import ball, lq
 from rltheory.kernels.exact import to_fmpq, to_fmpq_mat
 from rltheory.models import LQR
 from rltheory.operators import Matern, Quadrature
-from rltheory.solvers import riccati, window_rule
+from rltheory.solvers import solve_riccati, window_rule
 
 PAPER = Paper(
     key="intrl",
@@ -100,7 +100,7 @@ class System:
         """P*: rational if given, else a ball matrix."""
         if self.best is not None:
             return to_fmpq_mat(self.best)
-        near = riccati(self.model.float()).X
+        near = solve_riccati(self.model.float()).X
         return lq.riccati_enclosure(self.A, self.S, self.Q, near)
 
     def like(self, P: Matrix) -> tuple[Matrix, Matrix, Matrix]:
@@ -143,6 +143,7 @@ def system(read: Reader, n: int | None = None) -> System:
     m = 1 + read.below(2)
     P, D, W = spd(read, n), spd(read, n), skew(read, n)
     B = read.numbers(n, m, most=2, denominator=2)
+    B[0, 0] += 0 if B.any() else 1
     R = table(np.diag([read.pick((F(1, 2), F(1), F(2))) for _ in range(m)]))
     S = B @ np.array([[1 / R[i, i] if i == j else F(0) for j in range(m)] for i in range(m)]) @ B.T
     A = (W + S / 2 - D) @ P

@@ -39,9 +39,9 @@ def linear_window(
     end = expm(F * T) @ x
     row = quadratic_features(x) - quadratic_features(end)
     if rule is None:
-        from .lyapunov import lyapunov
+        from .lyapunov import solve_lyapunov
 
-        P = lyapunov(F, M).X
+        P = solve_lyapunov(F, M).X
         return row, float(x @ P @ x - end @ P @ end), end
     xs = [expm(F * float(t)) @ x for t in rule.nodes]
     return row, float(rule.integrate([y @ M @ y for y in xs])), end

@@ -36,7 +36,7 @@ from ..operators.quadrature import (
     simpson,
     trapezoid,
 )
-from .lyapunov import CertifiedMatrix, discrete_lyapunov, lyapunov, riccati
+from .lyapunov import CertifiedMatrix, solve_discrete_lyapunov, solve_lyapunov, solve_riccati
 
 RuleName = Literal["trapezoid", "simpson", "gauss"]
 Rule = RuleName | Matern | Wiener
@@ -183,7 +183,7 @@ class Kleinman:
     max_iter: int = 50
 
     def run(self, model: LQR) -> PolicyIterates:
-        """Iterate; the error of the last evaluation is proved (see `lyapunov`), 0 for rational models.
+        """Iterate; the error of the last evaluation is proved (see `solve_lyapunov`), 0 for rational models.
 
         Raises
         ------
@@ -191,7 +191,7 @@ class Kleinman:
             K0 does not stabilise; the eigenvalue is named.
         """
         K = _initial_gain(model, self.K0)
-        return _iterate(model, K, lambda F, M: lyapunov(F, M), self.tol, self.max_iter, None)
+        return _iterate(model, K, solve_lyapunov, self.tol, self.max_iter, None)
 
 
 @dataclass(frozen=True)
@@ -297,7 +297,7 @@ def _float_evaluation(F: NDArray[Any], M: NDArray[Any], rule: Quadrature) -> Cer
     else:
         flows, Phi = [expm(F * float(t)) for t in rule.nodes], expm(F * T)
     W = sum((w * (E.T @ M @ E) for w, E in zip(rule.weights, flows, strict=True)), np.zeros_like(M))
-    return discrete_lyapunov(Phi, (W + W.T) / 2)
+    return solve_discrete_lyapunov(Phi, (W + W.T) / 2)
 
 
 def _ball_evaluation(F: NDArray[Any], M: NDArray[Any], rule: Quadrature) -> CertifiedMatrix:
@@ -356,7 +356,7 @@ def quadrature_fixed_point(
     """
     exact = model.exact()
     quadrature = window_rule(T, N, rule, nugget, exact=True, bits=2 * bits)
-    start = riccati(exact).X if near is None else np.asarray(near)
+    start = solve_riccati(exact).X if near is None else np.asarray(near)
     with ball.precision(bits):
         box = fixed_point_balls(exact, quadrature, lq.ball_matrix(start))
         X = ball.midpoints(np.array(box.entries(), dtype=object)).reshape(start.shape)

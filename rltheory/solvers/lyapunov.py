@@ -54,7 +54,7 @@ class CertifiedMatrix:
     method: str
 
 
-def lyapunov(A: ArrayLike, M: ArrayLike) -> CertifiedMatrix:
+def solve_lyapunov(A: ArrayLike, M: ArrayLike) -> CertifiedMatrix:
     """X = ∫_0^∞ e^{Aᵀt}Me^{At} dt: the solution of AᵀX + XA = −M for stable A and symmetric M.
 
     Parameters
@@ -71,7 +71,7 @@ def lyapunov(A: ArrayLike, M: ArrayLike) -> CertifiedMatrix:
 
     Examples
     --------
-    >>> lyapunov([[-1.0]], [[2.0]]).X
+    >>> solve_lyapunov([[-1.0]], [[2.0]]).X
     array([[1.]])
     """
     left, right = _square(A, "A"), _symmetric(M, "M")
@@ -84,13 +84,13 @@ def lyapunov(A: ArrayLike, M: ArrayLike) -> CertifiedMatrix:
         except ZeroDivisionError:
             stable = False
         if not stable:
-            raise InvalidModel(_unstable("lyapunov: A", left))
+            raise InvalidModel(_unstable("solve_lyapunov: A", left))
         y = float(ball.bounds(ball.to_arb(lq.norm(Y)))[1])
         return CertifiedMatrix(from_fmpq_mat(lq.lyapunov(F, to_fmpq_mat(right))), 0, 0.0, y, "rationals")
     from scipy.linalg import solve_continuous_lyapunov
 
     if not _real_parts(left).max() < 0:
-        raise InvalidModel(_unstable("lyapunov: A", left))
+        raise InvalidModel(_unstable("solve_lyapunov: A", left))
     X = _even(solve_continuous_lyapunov(left.T, -right))
     Y = _even(solve_continuous_lyapunov(left.T, -np.eye(len(left))))
     with ball.precision(BITS):
@@ -100,11 +100,11 @@ def lyapunov(A: ArrayLike, M: ArrayLike) -> CertifiedMatrix:
             Z = lq.ball_matrix(Z)
             return F.transpose() * Z + Z * F + lq.ball_matrix(W)
 
-        y = _amplification(Y, residual(Y, np.eye(len(left))), _unstable("lyapunov: A", left))
+        y = _amplification(Y, residual(Y, np.eye(len(left))), _unstable("solve_lyapunov: A", left))
         return _certified(X, residual(X, right), y, "Bartels–Stewart")
 
 
-def discrete_lyapunov(Phi: ArrayLike, W: ArrayLike) -> CertifiedMatrix:
+def solve_discrete_lyapunov(Phi: ArrayLike, W: ArrayLike) -> CertifiedMatrix:
     """X = Σ_j (Φᵀ)^j W Φ^j: the solution of X − ΦᵀXΦ = W for eigenvalues of Φ inside the unit disc.
 
     Raises
@@ -142,7 +142,7 @@ def discrete_lyapunov(Phi: ArrayLike, W: ArrayLike) -> CertifiedMatrix:
         return _certified(X, residual(X, right), y, "SciPy")
 
 
-def riccati(model: LQR) -> CertifiedMatrix:
+def solve_riccati(model: LQR) -> CertifiedMatrix:
     """P*: the stabilising solution of AᵀP + PA + Q − PSP = 0, S = BR⁻¹Bᵀ.
 
     Returns
@@ -164,14 +164,16 @@ def riccati(model: LQR) -> CertifiedMatrix:
     try:
         P = _even(solve_continuous_are(floats.A, floats.B, floats.Q, floats.R))
     except np.linalg.LinAlgError as exc:
-        raise InvalidModel(f"riccati: no stabilising solution found ({exc}); check stabilisability") from exc
+        raise InvalidModel(
+            f"solve_riccati: no stabilising solution ({exc}); check stabilisability"
+        ) from exc
     if model.is_exact:
         with ball.precision(256):
             A, S, Q = (lq.ball_matrix(to_fmpq_mat(X)) for X in (model.A, model.S, model.Q))
             try:
                 box = lq.riccati_enclosure(A, S, Q, P)
             except (ArithmeticError, ZeroDivisionError) as exc:
-                raise InvalidModel(f"riccati: the solution cannot be certified ({exc})") from exc
+                raise InvalidModel(f"solve_riccati: the solution cannot be certified ({exc})") from exc
             middle = ball.midpoints(np.array(box.entries(), dtype=object)).reshape(P.shape)
             spread = to_fraction(float(max(v.rad() for v in box.entries()).upper())) * 2 * len(P)
             return CertifiedMatrix(middle, spread, 0.0, float("nan"), "Newton in balls")
@@ -180,7 +182,7 @@ def riccati(model: LQR) -> CertifiedMatrix:
         gap = floats.A.T @ P + P @ floats.A + floats.Q - P @ floats.S @ P
         P = _even(P + solve_continuous_lyapunov(F.T, -(gap + gap.T) / 2))
         F = floats.A - floats.S @ P
-    message = _unstable("riccati: A − SP", F)
+    message = _unstable("solve_riccati: A − SP", F)
     if not _real_parts(F).max() < 0:
         raise InvalidModel(message)
     Y = _even(solve_continuous_lyapunov(F.T, -np.eye(len(F))))
@@ -194,7 +196,7 @@ def riccati(model: LQR) -> CertifiedMatrix:
         rho = lq.frobenius(lq.riccati_residual(A, S, Q, X))
         if not 4 * y * y * lq.frobenius(S) * rho < 1:
             raise InvalidModel(
-                f"riccati: residual {float(rho.mid()):.2e} with amplification {float(y.mid()):.2e} is "
+                f"solve_riccati: residual {float(rho.mid()):.2e} with amplification {float(y.mid()):.2e} is "
                 "too large "
                 "to certify; pass model.exact()"
             )
@@ -259,7 +261,7 @@ def _unstable(what: str, A: NDArray[Any]) -> str:
 def _expanding(Phi: NDArray[Any]) -> str:
     values = np.linalg.eigvals(Phi.astype(np.float64))
     worst = values[int(np.argmax(np.abs(values)))]
-    return f"discrete_lyapunov: Phi has the eigenvalue {worst:.6g}; must have modulus < 1"
+    return f"solve_discrete_lyapunov: Phi has the eigenvalue {worst:.6g}; must have modulus < 1"
 
 
 def _square(x: ArrayLike, name: str) -> NDArray[Any]:
