@@ -259,6 +259,30 @@ CASES: dict[str, list[Case]] = {
             "grow at rate 3",
             "stabilising K",
         ),
+        case("rl.solvers.CTDLearner(n=0)", InvalidArgument, "n=0", "integer ≥ 1"),
+        case("rl.solvers.CLSTDLearner(n=4, lam=1.5)", InvalidArgument, "lam=1.5", "(0, 1]"),
+        case(
+            "rl.solvers.LinearCandidate(rl.processes.OU(1), 0.0, 0.0, [lambda t, x: x])",
+            InvalidArgument,
+            "T=0.0",
+            "> 0",
+        ),
+        case(
+            "task = rl.solvers.LinearCandidate(rl.processes.OU(1), 0.0, 1.0, [lambda t, x: x]); "
+            "rl.solvers.CLSTDLearner(n=4).run(task)",
+            InvalidArgument,
+            "features[0]",
+            "at T=1.0, must be 0",
+            "multiply it by T − t",
+        ),
+        case(
+            "f = lambda t, x: (1 - t) * x; task = rl.solvers.LinearCandidate(rl.processes.OU(1), 0, 1.0, [f, f]); "
+            "rl.solvers.CLSTDLearner(n=4).run(task)",
+            InvalidArgument,
+            "A is degenerate",
+            "condition=",
+            "drop dependent features",
+        ),
     ],
     "Gallery and generators": [
         case("rl.gallery.garnet(1, 3, 2, 5, 0.9)", InvalidArgument, "b=5", "n=3", "lower b"),

@@ -1,0 +1,384 @@
+"""Candidate value functions given by functions, episodes of them, and what a learner returns.
+
+    dX = b dt + σ dW on [0, T],  t_i = iΔt,  D_i(θ) = e^{−βt_{i+1}}J^θ_{i+1} − e^{−βt_i}J^θ_i + e^{−βt_i}r_iΔt
+
+with J^θ_n = h(X_n) whatever θ: the terminal reward is built into the family.  Episodes are numbered; episode
+e of seed s is always the same path (`rltheory.processes`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..arrays import FloatVec, float_array, frozen
+from ..errors import InvalidArgument
+from ..kernels import martingale_learners as kernels
+from .martingale_family import ValueFamily
+
+Field: TypeAlias = Callable[[Any, Any], Any]
+"""f(t, x) for t (n+1,) and x (m, n+1): an array that broadcasts to x's shape (vectors x have a last axis)."""
+
+ENTRIES = 1 << 18
+"""Doubles of a batch of episodes."""
+PROBES = 64
+TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Step size of episode e: alpha/(1 + e/half)^power.
+
+    Raises
+    ------
+    InvalidArgument
+        alpha ≤ 0, half ≤ 0 or power < 0.
+
+    Examples
+    --------
+    >>> Schedule()(np.array([0.0, 1000.0]))
+    array([1. , 0.5])
+    """
+
+    alpha: float = 1.0
+    half: float = 1000.0
+    power: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (self.alpha > 0 and self.half > 0 and self.power >= 0):
+            raise InvalidArgument(
+                f"Schedule: alpha={self.alpha}, half={self.half}, power={self.power}; need > 0, > 0, ≥ 0"
+            )
+
+    def __call__(self, episode: ArrayLike) -> FloatVec:
+        """Step sizes of these episodes."""
+        return np.asarray(self.alpha / (1.0 + np.asarray(episode) / self.half) ** self.power)
+
+
+def no_reward(t: Any, x: Any) -> Any:
+    """r = 0."""
+    return 0.0
+
+
+def no_terminal(x: Any) -> Any:
+    """h = 0."""
+    return 0.0
+
+
+def _check_task(task: LinearCandidate | SmoothCandidate, what: str) -> None:
+    if not (math.isfinite(task.T) and task.T > 0):
+        raise InvalidArgument(f"{what}: T={task.T}, must be a finite number > 0; it is the horizon")
+    if task.beta < 0 and not task.allow_growth:
+        raise InvalidArgument(
+            f"{what}: beta={task.beta}, must be ≥ 0; pass allow_growth=True if rewards are to grow"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class LinearCandidate:
+    """J^θ = φ_0 + Σ_k θ_k φ_k by functions, on any process that samples.
+
+    Parameters
+    ----------
+    process
+        Anything with `.sample(x0, T, n, paths, seed, first=)`: `rltheory.processes`, or your own.
+    x0, T
+        Start and horizon.
+    features
+        φ_k(t, x), each 0 at T.
+    reward, terminal
+        r(t, x) per unit of time; h(x).
+    beta
+        Discount rate.
+    base
+        φ_0(t, x), equal to h at T; h at every time if not given.
+    allow_growth
+        Accept β < 0.
+
+    Raises
+    ------
+    InvalidArgument
+        T ≤ 0, β < 0, no features; from learners: features that do not vanish at T, φ_0(T, ·) ≠ h.
+
+    Examples
+    --------
+    >>> from rltheory.models.processes import BrownianMotion
+    >>> task = LinearCandidate(BrownianMotion(), 0.0, 1.0, [lambda t, x: (1 - t) * x], lambda t, x: 1.3 * x)
+    >>> task.q
+    1
+    """
+
+    process: Any
+    x0: Any
+    T: float
+    features: Sequence[Field]
+    reward: Field = no_reward
+    terminal: Callable[[Any], Any] = no_terminal
+    beta: float = 0.0
+    base: Field | None = None
+    allow_growth: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "features", tuple(self.features))
+        if not self.features:
+            raise InvalidArgument("LinearCandidate: features is empty; give at least one")
+        _check_task(self, "LinearCandidate")
+
+    @property
+    def q(self) -> int:
+        """Number of features."""
+        return len(self.features)
+
+    @classmethod
+    def of(cls, family: ValueFamily | LinearCandidate) -> LinearCandidate:
+        """A `ValueFamily` as functions in doubles; a candidate as it is."""
+        if isinstance(family, LinearCandidate):
+            return family
+        h = family.h
+        return cls(
+            family.process, float(family.x0), float(family.T), list(family.features), family.r,
+            lambda x: h(0.0, x), float(family.beta), family.phi0, family.allow_growth,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class SmoothCandidate:
+    """J^θ(t, x) by a function that is smooth in θ, for a few parameters.
+
+    Parameters
+    ----------
+    process, x0, T, reward, terminal, beta, allow_growth
+        As for `LinearCandidate`.
+    value
+        J(θ, t, x); θ[k] is an array that broadcasts against x.  Not called at T: there J = h.
+    start
+        (q,) first θ.
+    gradient
+        (t, x) → q arrays ∂J/∂θ_k; central differences if not given.
+    lower, upper
+        (q,) box θ is kept in; unbounded if not given.
+
+    Raises
+    ------
+    InvalidArgument
+        T ≤ 0, β < 0, start outside the box.
+    """
+
+    process: Any
+    x0: Any
+    T: float
+    value: Callable[[Any, Any, Any], Any]
+    start: Any
+    reward: Field = no_reward
+    terminal: Callable[[Any], Any] = no_terminal
+    beta: float = 0.0
+    gradient: Callable[[Any, Any, Any], Sequence[Any]] | None = None
+    lower: Any = None
+    upper: Any = None
+    allow_growth: bool = False
+
+    def __post_init__(self) -> None:
+        _check_task(self, "SmoothCandidate")
+        start = np.atleast_1d(float_array(self.start))
+        for name, default in (("lower", -np.inf), ("upper", np.inf)):
+            given = getattr(self, name)
+            box = np.full(start.shape, default) if given is None else float_array(given)
+            object.__setattr__(self, name, frozen(np.broadcast_to(box, start.shape).copy()))
+        if not ((self.lower <= start) & (start <= self.upper)).all():
+            raise InvalidArgument(f"SmoothCandidate: start={start} is outside [{self.lower}, {self.upper}]")
+        object.__setattr__(self, "start", frozen(start))
+
+    @property
+    def q(self) -> int:
+        """Number of parameters."""
+        return int(self.start.size)
+
+    def slope(self, theta: FloatVec, t: Any, x: Any) -> list[Any]:
+        """∂J/∂θ_k at θ (q, …)."""
+        if self.gradient is not None:
+            return list(self.gradient(theta, t, x))
+        out = []
+        for k in range(self.q):
+            h = 6e-6 * np.maximum(1.0, np.abs(theta[k]))
+            up, down = theta.copy(), theta.copy()
+            up[k] += h
+            down[k] -= h
+            out.append((self.value(up, t, x) - self.value(down, t, x)) / (2.0 * h))
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class Episodes:
+    """m episodes on a grid: times (n+1,), discounts e^{−βt_i}, states x (m, n+1, …), rewards, ends h(X_n)."""
+
+    t: FloatVec
+    discount: FloatVec
+    x: FloatVec
+    reward: FloatVec
+    end: FloatVec
+
+    @property
+    def dt(self) -> float:
+        """Δt."""
+        return float(self.t[1])
+
+
+def episodes(task: LinearCandidate | SmoothCandidate, n: int, count: int, seed: Any, first: int) -> Episodes:
+    """Episodes first … first + count − 1."""
+    x = task.process.sample(task.x0, task.T, n, count, seed, first=first)
+    t = float_array(np.arange(n + 1) * (float(task.T) / n))
+    shape = x.shape[:2]
+    reward = np.ascontiguousarray(np.broadcast_to(float_array(task.reward(t[:-1], x[:, :-1])), (shape[0], n)))
+    end = np.broadcast_to(float_array(task.terminal(x[:, -1])), shape[:1])
+    return Episodes(t, float_array(np.exp(-float(task.beta) * t)), x, reward, end)
+
+
+@dataclass(frozen=True, eq=False)
+class LinearEpisodes:
+    """Features φ (m, n, q), ψ = e^{−βt}φ with a last row of 0, Δψ (m, n, q), D at θ = 0 (m, n)."""
+
+    path: Episodes
+    phi: FloatVec
+    psi: FloatVec
+    dpsi: FloatVec
+    D: FloatVec
+
+
+def linear_episodes(task: LinearCandidate, path: Episodes) -> LinearEpisodes:
+    """The arrays of a linear family on these episodes."""
+    m, n = path.reward.shape
+    phi = np.empty((m, n, task.q))
+    inner = path.x[:, :-1]
+    for k, f in enumerate(task.features):
+        phi[:, :, k] = f(path.t[:-1], inner)
+    level = np.empty((m, n + 1))
+    level[:, :-1] = _base(task, path, inner)
+    level[:, -1] = path.end
+    psi, dpsi, D = np.empty((m, n + 1, task.q)), np.empty((m, n, task.q)), np.empty((m, n))
+    kernels.increments(phi, level, path.reward, path.discount, path.dt, psi, dpsi, D)
+    return LinearEpisodes(path, phi, psi, dpsi, D)
+
+
+def _base(task: LinearCandidate, path: Episodes, inner: FloatVec) -> Any:
+    return task.terminal(inner) if task.base is None else task.base(path.t[:-1], inner)
+
+
+def test_functions(
+    tests: Sequence[Field] | None, weighted: bool, batch: LinearEpisodes, q: int | None, what: str
+) -> FloatVec:
+    """ξ (m, n or more, p): the features or the functions given, with e^{−βt} if weighted."""
+    if tests is None:
+        return batch.psi if weighted else batch.phi
+    if q is not None and len(tests) != q:
+        raise InvalidArgument(f"{what}: {len(tests)} tests for {q} features; GMMLearner takes another number")
+    path = batch.path
+    m, n = path.reward.shape
+    out = np.empty((m, n, len(tests)))
+    for k, f in enumerate(tests):
+        out[:, :, k] = f(path.t[:-1], path.x[:, :-1])
+    return out * path.discount[:-1, None] if weighted else out
+
+
+def check_ends(task: LinearCandidate, n: int, seed: Any, what: str) -> None:
+    """Refuse features that do not vanish at T and a φ_0 that is not h there, on 64 paths."""
+    path = episodes(task, n, PROBES, seed, 0)
+    last, T = path.x[:, -1:], path.t[-1:]
+    inner, times = path.x[:, :-1], path.t[:-1]
+    for k, f in enumerate(task.features):
+        end = float(np.abs(f(T, last)).max())
+        size = max(1.0, float(np.abs(f(times, inner)).max()))
+        if not end <= TOLERANCE * size:
+            raise InvalidArgument(
+                f"{what}: features[{k}] is {end:.3g} at T={task.T}, must be 0; multiply it by T − t"
+            )
+    if task.base is not None:
+        off = float(np.abs(task.base(T, last)[..., 0] - path.end).max())
+        if not off <= TOLERANCE * max(1.0, float(np.abs(path.end).max())):
+            raise InvalidArgument(f"{what}: base differs by {off:.3g} from the terminal reward at T={task.T}")
+
+
+def batches(first: int, count: int, n: int, q: int) -> Iterator[tuple[int, int]]:
+    """(first episode, number) of pieces that fit a batch."""
+    size = max(1, ENTRIES // ((n + 1) * (3 * q + 4)))
+    return ((first + lo, min(size, count - lo)) for lo in range(0, count, size))
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedValue:
+    """What a learner found, with its Monte-Carlo uncertainty.
+
+    Attributes
+    ----------
+    theta
+        (q,) estimate: the mean over runs of an iteration, or a root of sample averages.
+    std_error
+        (q,) standard error of θ: between runs, or of the averages by the delta method.  Bias (of the grid, of
+        a step size that is not small) is not in it.
+    freedom
+        Degrees of freedom of std_error: runs − 1, or infinite.
+    runs
+        (runs, q) estimates, one row where there was one.
+    covariance
+        (q, q) of θ.
+    condition
+        Condition number of the linear system; NaN for iterations.
+    n, episodes, seed
+        What was used; `episodes` counts all runs.
+    """
+
+    theta: FloatVec
+    std_error: FloatVec
+    freedom: float
+    runs: FloatVec
+    covariance: FloatVec
+    condition: float
+    n: int
+    episodes: int
+    seed: Any
+
+    def interval(self, level: float = 0.95) -> tuple[FloatVec, FloatVec]:
+        """Monte-Carlo interval of each component at confidence `level`.
+
+        Raises
+        ------
+        InvalidArgument
+            level ∉ (0, 1).
+        """
+        from scipy.special import ndtri, stdtrit
+
+        if not 0 < level < 1:
+            raise InvalidArgument(f"interval: level={level}, must lie in (0, 1)")
+        at = 0.5 + 0.5 * level
+        width = (ndtri(at) if math.isinf(self.freedom) else stdtrit(self.freedom, at)) * self.std_error
+        return self.theta - width, self.theta + width
+
+    def z(self, truth: Any) -> FloatVec:
+        """(θ − truth)/std_error, componentwise."""
+        return np.asarray((self.theta - float_array(truth)) / self.std_error)
+
+    def __repr__(self) -> str:
+        parts = ", ".join(f"{a:.6g} ± {b:.1g}" for a, b in zip(self.theta, self.std_error, strict=True))
+        return f"LearnedValue([{parts}], n={self.n}, episodes={self.episodes})"
+
+
+def of_runs(runs: FloatVec, n: int, episodes_all: int, seed: Any) -> LearnedValue:
+    """Mean and spread of independent runs."""
+    R, q = runs.shape
+    covariance = np.atleast_2d(np.cov(runs.T)).reshape(q, q) / R if R > 1 else np.full((q, q), np.nan)
+    std = np.sqrt(np.diag(covariance))
+    theta = runs.mean(axis=0)
+    for x in (theta, std, runs, covariance):
+        frozen(x)
+    return LearnedValue(theta, std, R - 1.0, runs, covariance, math.nan, n, episodes_all, seed)
+
+
+def check_counts(what: str, n: int, episodes_: int, runs: int = 2) -> None:
+    """Refuse n < 1, episodes < 1, runs < 1."""
+    for name, value in (("n", n), ("episodes", episodes_), ("runs", runs)):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+            raise InvalidArgument(f"{what}: {name}={value!r}, must be an integer ≥ 1")
