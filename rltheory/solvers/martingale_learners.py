@@ -143,7 +143,7 @@ class CTDLearner:
     --------
     >>> from rltheory.models.processes import BrownianMotion
     >>> task = LinearCandidate(BrownianMotion(), 0.0, 1.0, [lambda t, x: (1 - t) * x], lambda t, x: 1.3 * x)
-    >>> found = CTDLearner(n=10, episodes=2000, runs=4).run(task)
+    >>> found = CTDLearner(n=10, online=False, episodes=8000, runs=4, average=0.5).run(task)
     >>> bool(abs(found.theta[0] - 1.3) < 0.05)
     True
     """

@@ -276,7 +276,7 @@ CASES: dict[str, list[Case]] = {
             "multiply it by T − t",
         ),
         case(
-            "f = lambda t, x: (1 - t) * x; task = rl.solvers.LinearCandidate(rl.processes.OU(1), 0, 1.0, [f, f]); "
+            "f = lambda t, x: (1 - t) * x; task = rl.solvers.LinearCandidate(rl.processes.OU(1), 0, 1, [f, f])\n"
             "rl.solvers.CLSTDLearner(n=4).run(task)",
             InvalidArgument,
             "A is degenerate",
