@@ -312,9 +312,8 @@ DETERMINED = Assumption[Unpaid](
     "A is not singular", lambda x: x.determined, NotShown("there is no root then")
 )
 TOY = Unpaid(
-    Setting((F(0), F(0), F(1), F(0), F(0)), F(1), F(1), F(0), (F(0),), (F(0), F(0), F(1)), ((1, (F(1),)),), (F(0),)),
-    3,
-)  # fmt: skip
+    replace(BM_TOY, x0=F(1), r=(F(0),), h=(F(0), F(0), F(1)), features=((1, (F(1),)),), theta=(F(0),)), 3
+)
 
 no_reward_no_bias: Claim[Unpaid] = Claim(
     statement="r = 0, truth in the family: CTD(0), CTD(λ), ML and GMM on any grid return θ° exactly",

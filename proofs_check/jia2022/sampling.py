@@ -1,8 +1,8 @@
 """CLSTD from sampled episodes, against the root on the same grid and against the projection of the value.
 
 From M independent episodes with exact transitions √M(θ̂ − θ_n) is asymptotically normal with covariance
-A⁻¹Cov(b − Aθ)A⁻ᵀ, θ_n the root on n steps: the grid's bias is in θ_n, none is added.  Statistical: level 7e-6 a
-component at |z| = 4.5.
+A⁻¹Cov(b − Aθ)A⁻ᵀ, θ_n the root on n steps: the grid's bias is in θ_n, none is added.  Statistical:
+|z| > 4.5 has probability 7e-6 a component.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from rltheory.checks import SUPPORTED, Claim, Every, Leq, Mutant, Tight, run_module
+from rltheory.checks import SUPPORTED, Claim, Every, Leq, Loose, Mutant, run_module
 from rltheory.solvers import CLSTDLearner, CTDRoot, MartingaleLossRoot
 
 from .setting import OU, PAPER
@@ -49,7 +49,7 @@ clstd_sampling: Claim[Run] = Claim(
     let=Every("seeds 0, …, 11", len(RUNS), RUNS),
     assume=[],
     then=Leq(lhs=lambda x: x.z, rhs=lambda x: [4.5, 4.5]),
-    tight=Tight(RUNS[0], within=0.999),
+    tight=Loose(slack=0.7, reason="twenty-four normal variables reach 1.35 standard errors"),
     mutants=[
         Mutant("within 6 standard errors of θ_ML", then=Leq(lambda x: x.z_projection, lambda x: 6.0)),
         Mutant("within half a standard error of θ_16", rhs=lambda x: [0.5, 0.5]),
