@@ -125,7 +125,8 @@ class RegretCurve:
         at
             Indices into `episodes`; all if not given.
         simultaneous
-            Divide 1 − level by the number of episodes asked for.
+            Divide 1 − level by the number of episodes asked for; as the expected regret does not decrease,
+            every lower end then also serves later episodes, every upper end earlier ones.
 
         Raises
         ------
@@ -153,8 +154,11 @@ class RegretCurve:
             )
         top = np.maximum(self.largest * self.episodes[index], 1e-300) * (1 + 1e-9)
         scaled = np.clip(x / top, 0.0, 1.0)
-        lo, hi = confidence_sequence(scaled, lower=0.0, upper=1.0, alpha=alpha, method="betting")
-        return lo[-1] * top, hi[-1] * top
+        below, above = confidence_sequence(scaled, lower=0.0, upper=1.0, alpha=alpha, method="betting")
+        lo, hi = below[-1] * top, above[-1] * top
+        if simultaneous and (np.diff(index % self.episodes.size) > 0).all():
+            lo, hi = np.maximum.accumulate(lo), np.minimum.accumulate(hi[::-1])[::-1]
+        return lo, hi
 
     def values(self, what: What = "pseudo") -> FloatVec:
         """(seeds, n) one of the three regrets."""
@@ -214,6 +218,7 @@ class RegretCurve:
         bound: Callable[[float], float] | bool | None = None,
         what: What = "pseudo",
         kind: Kind = "confidence-sequence",
+        simultaneous: bool = False,
         label: str | None = None,
         log: bool = False,
     ) -> Any:
@@ -228,7 +233,7 @@ class RegretCurve:
         bound
             K ↦ bound, or True for the agent's own theorem; where it exceeds the regret of the worst
             policies, k·`largest`, that line is drawn too and the legend says "vacuous".
-        what, kind
+        what, kind, simultaneous
             As for `band`.
         log
             Logarithmic axes.
@@ -239,7 +244,7 @@ class RegretCurve:
         (line,) = ax.plot(x, y, label=name, linewidth=1.6)
         if band is not None and not (kind == "normal" and len(self.seeds) < 2):
             at = _thin(self.episodes, log)
-            lo, hi = self.band(band, what=what, kind=kind, at=at)
+            lo, hi = self.band(band, what=what, kind=kind, at=at, simultaneous=simultaneous)
             ax.fill_between(x[at], lo, hi, color=line.get_color(), alpha=0.18, linewidth=0)
         if bound is not None and bound is not False:
             f = self.bound if bound is True else bound

@@ -154,3 +154,54 @@ def test_published_bounds() -> None:
 def test_posterior_sampling_learns_the_river() -> None:
     curve = rl.regret(PSRL(), RIVER, K=2000, seeds=range(8))
     assert 5 < curve.mean[-1] < 20
+
+
+def test_regret_against_the_horizon() -> None:
+    measured = {
+        UCBVI(scale=0.02): (50.6, 119.2, 217.2),
+        MVP(scale=0.02): (87.0, 107.0, 118.3),
+        BernsteinBonus(scale=0.3): (5.9, 8.4, 9.1),
+        QUCB(scale=0.02): (36.5, 129.9, 299.4),
+        PSRL(): (3.3, 2.0, 1.0),
+    }
+    for agent, totals in measured.items():
+        for H, total in zip((8, 16, 32), totals, strict=True):
+            curve = rl.regret(agent, rl.gallery.sticky(H), K=3000, vmax=1, seeds=range(3), points=[1])
+            assert round(float(curve.mean[-1]), 1) == total
+
+
+def test_weights_of_q_learning_are_the_products() -> None:
+    H = 3
+    task = Task(1, 1, H, 50, 3.0, True, np.ones((1, 1, 1), dtype=bool), np.ones((1, 1, 1)))
+    learner = QUCB(scale=0.0).learner(task)
+    paid = np.random.default_rng(0).random(40)
+    for r in paid:
+        learner.observe(np.zeros(H + 1), np.zeros(H), np.array([0.0, 0.0, r]))
+    steps = (H + 1) / (H + np.arange(1, 41))
+    weights = [a * np.prod(1 - steps[i + 1 :]) for i, a in enumerate(steps)]
+    assert learner.memory.Q[H - 1, 0] == pytest.approx(float(np.dot(weights, paid)), rel=1e-12)
+    t = np.arange(1, 20001)
+    top = math.sqrt(20000) * (2 * t / (20000 * 20001) / np.sqrt(t)).sum()  # H = 1: α_t^i = 2i/(t(t+1))
+    assert round(top, 6) == 1.333317
+
+
+def test_the_sum_form_is_not_monotone() -> None:
+    p, C1, C3, x = np.array([0.999, 0.001]), 460 / 9, 544 / 9, 1e-6
+
+    def backup(v: np.ndarray) -> float:
+        return float(p @ v + C1 * math.sqrt(max(0.0, p @ v**2 - (p @ v) ** 2) * x) + C3 * x)
+
+    assert round(backup(np.array([1, 0.9])), 10) == 1.0001219911
+    assert round(backup(np.array([1.0, 1.0])), 10) == 1.0000604444
+
+
+def test_bayes_regret_of_the_needle_bandit() -> None:
+    from proofs_check.tabular_regret.lower import Bandit
+
+    for (N, T), value in {
+        (2, 2): 0.21875,
+        (2, 10): 0.459264,
+        (2, 40): 0.91195746,
+        (3, 10): 0.77417857,
+    }.items():
+        assert float(Bandit(N, T).bayes) == pytest.approx(value, abs=1e-6)

@@ -271,6 +271,9 @@ def test_bands_contain_the_mean_and_narrow() -> None:
     assert near[0] < curve.mean[-1] < near[1]
     both = curve.band(0.95, at=[9, 199], simultaneous=True)
     assert (both[1] - both[0] > hi - lo).all()
+    all_lo, all_hi = curve.band(0.95, simultaneous=True)
+    assert (np.diff(all_lo) >= 0).all() and (np.diff(all_hi) >= 0).all()
+    assert (all_lo <= curve.mean).all() and (curve.mean <= all_hi).all()
     assert few.band()[0].shape == (30,)
     for bad in ({"level": 1.0}, {"what": "realised"}, {"what": "luck"}, {"kind": "bayes"}):
         with pytest.raises(InvalidArgument):
