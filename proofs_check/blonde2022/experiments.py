@@ -62,7 +62,7 @@ def ratios(count: int = 20_000, seed: int = 0) -> Ratios:
         square = gamma**2 * (Df**2).sum() * max(1.0, (K**2).sum())
         if square < 1:
             told.append(q * math.sqrt(1 - square))
-            both += told[-1] > 1
+            both += int(told[-1] > 1)
     return Ratios(np.array(right), np.array(told), both / len(told))
 
 

@@ -7,6 +7,7 @@ a mixture of the true rows and other ones; rewards uniform.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction as F
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import rltheory as rl
 from rltheory.operators import Metric, kernel_distance, lipschitz, lipschitz_envelope
 from rltheory.reports.plot import INK, PALETTE, STEEL
 
-from .smoothing import Curve, F, ramp, step
+from .smoothing import Curve, ramp, step
 
 Floats = NDArray[np.float64]
 

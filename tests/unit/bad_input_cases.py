@@ -284,6 +284,56 @@ CASES: dict[str, list[Case]] = {
             "drop dependent features",
         ),
     ],
+    "Metrics and value gradients": [
+        case(
+            "rl.operators.Metric([[0, 1, 3], [1, 0, 1], [3, 1, 0]])",
+            InvalidArgument,
+            "D[0, 2]=3 > D[0, 1] + D[1, 2] = 1 + 1",
+            "Metric.shortest_paths",
+        ),
+        case("rl.operators.Metric([[0, 0], [0, 0]])", InvalidArgument, "D[0, 1]=0", "quotient(D)"),
+        case("rl.operators.Metric([[0, 1], [2, 0]])", InvalidArgument, "D[0, 1]=1 ≠ D[1, 0]=2", "symmetric"),
+        case("rl.operators.Metric([[0.0, -1.0], [-1.0, 0.0]])", InvalidArgument, "D[0, 1]=-1.0", "positive"),
+        case("rl.operators.Metric([[1]])", InvalidArgument, "D[0, 0]=1", "must be 0"),
+        case(
+            "m = rl.operators.Metric.line([0, 1, 3])\n"
+            "rl.operators.wasserstein_1([F(1, 2), F(1, 4), 0], [1, 0, 0], m)",
+            InvalidArgument,
+            "p: sums to 3/4",
+            "divide it by its sum",
+        ),
+        case(
+            "m = rl.operators.Metric.line([0, 1, 3])\n"
+            "rl.operators.wasserstein_1([1, 0, 0], [0, 0, 1], m, within=2)",
+            InvalidArgument,
+            "D ≤ 2",
+            "wasserstein_inf",
+        ),
+        case(
+            "rl.operators.lipschitz([0, 1], rl.operators.Metric.line([0, 1, 3]))",
+            InvalidArgument,
+            "V: shape (2,)",
+            "n=3",
+        ),
+        case(
+            "rl.operators.lipschitz_envelope([0, 1], rl.operators.Metric.line([0, 1]), -1)",
+            InvalidArgument,
+            "c=-1",
+            "≥ 0",
+        ),
+        case(
+            "rl.solvers.fit_linear_model([[1, 2]], [[1, 2]], rank=1)",
+            InvalidArgument,
+            "rank=1 of rationals",
+            "pass doubles",
+        ),
+        case(
+            "rl.solvers.fit_linear_model([[1.0], [2.0]], [[1.0]])",
+            InvalidArgument,
+            "Z has shape (2, 1)",
+            "(1, q)",
+        ),
+    ],
     "Gallery and generators": [
         case("rl.gallery.garnet(1, 3, 2, 5, 0.9)", InvalidArgument, "b=5", "n=3", "lower b"),
         case("rl.gallery.river_swim(S=1)", InvalidArgument, "S=1", "≥ 2"),
