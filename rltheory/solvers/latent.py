@@ -3,10 +3,10 @@
 In order:
 
 1. at most 20 million (step, state, belief) nodes possible (rationals: 200 thousand) → `BeliefDP`;
-2. rationals, or two contexts                                                       → `AlphaDP`;
-3. anything else, in doubles                                                        → `PointBased`.
+2. rationals, two contexts                                                          → `AlphaDP`;
+3. doubles                                                                          → `PointBased`.
 
-Where alpha vectors are too many, the next path is taken; rational models then end with the remedy.
+Larger rational models are refused with the remedy.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .latent_points import PointBased
 
 NODES, RATIONAL_NODES = 20_000_000, 200_000
 """Possible nodes up to which beliefs are enumerated, in doubles and in rationals."""
-VECTORS = 50_000
+VECTORS = 2_000
 """Candidates up to which sets of alpha vectors are kept."""
 
 
@@ -46,7 +46,7 @@ class LatentPlanner:
     """
 
     tol: float = 1e-3
-    max_trials: int = 20_000
+    max_trials: int = 50_000
 
     def run(self, lmdp: LatentMDP, /) -> LatentSolution:
         """V* or bounds on it, with `reason`.
@@ -54,7 +54,7 @@ class LatentPlanner:
         Raises
         ------
         InvalidArgument
-            A rational model with too many beliefs and too many alpha vectors.
+            A rational model that is too large.
         """
         bound, exact = sum(history_tree(lmdp).beliefs), lmdp.is_exact
         limit = RATIONAL_NODES if exact else NODES
@@ -62,15 +62,16 @@ class LatentPlanner:
             why = f"at most {bound} (step, state, belief) nodes: every belief is solved once"
             return replace(BeliefDP(max_nodes=limit).run(lmdp), reason=why)
         beliefs = f"up to {bound:.3g} beliefs"
-        if exact or lmdp.M <= 2:
+        if not exact:
+            sol = PointBased(self.tol, self.max_trials).run(lmdp)
+            return replace(sol, reason=f"{beliefs}: bounds from both sides")
+        if lmdp.M <= 2:
             try:
                 sol = AlphaDP(max_vectors=VECTORS).run(lmdp)
                 return replace(sol, reason=f"{beliefs}, but few alpha vectors matter")
-            except InvalidArgument as error:
-                if exact:
-                    raise InvalidArgument(
-                        f"solve: {lmdp!r} has {beliefs} and more than {VECTORS} alpha vectors; "
-                        "use solve(lmdp.float()) for bounds, or raise the limits of BeliefDP, AlphaDP"
-                    ) from error
-        sol = PointBased(self.tol, self.max_trials).run(lmdp)
-        return replace(sol, reason=f"{beliefs} and too many alpha vectors: bounds from both sides")
+            except InvalidArgument:
+                beliefs += f" and more than {VECTORS} alpha vectors"
+        raise InvalidArgument(
+            f"solve: {lmdp!r} has {beliefs}: too many for rationals; use solve(lmdp.float()) for bounds that "
+            "hold, or raise the limits of solvers.BeliefDP, solvers.AlphaDP"
+        )

@@ -57,7 +57,7 @@ class PointBased:
     """
 
     tol: float = 1e-3
-    max_trials: int = 20_000
+    max_trials: int = 50_000
     max_bytes: int = 1 << 31
 
     def __post_init__(self) -> None:

@@ -259,10 +259,11 @@ def test_points_keep_their_bounds_when_stopped() -> None:
 def test_solve_chooses() -> None:
     assert rl.solve(rl.gallery.wait_and_guess(H=5)).solver == "BeliefDP"
     assert rl.solve(rl.gallery.wait_and_guess(H=5), rl.QMDP()).value == F(7, 8)
-    many = random_model(2, 2, 2, 40, observe_rewards=False)
-    sol = rl.solve(many)
+    sol = rl.solve(rl.gallery.wait_and_guess(H=24))
     assert sol.solver == "AlphaDP"
     assert "few alpha vectors" in sol.reason
+    sol = rl.solve(random_model(2, 2, 2, 40, observe_rewards=False))
+    assert (sol.solver, sol.status) == ("PointBased", Status.SOLVED)
     large = random_model(3, 4, 3, 8, observe_rewards=False)
     sol = LatentPlanner(tol=0.05).run(large)
     assert (sol.solver, sol.status) == ("PointBased", Status.SOLVED)
