@@ -123,6 +123,12 @@ def test_a_solve_on_the_card_is_certified(name: str, solved: dict[str, Any]) -> 
     assert got["off"] <= got["error"]
 
 
+def test_paths_on_the_card_are_those_of_the_cpu() -> None:
+    found = simulated("sampling.py")
+    assert {"OU", "CIR", "CIR at 0", "linear"} <= set(found)
+    assert max(found.values()) <= CLOSE
+
+
 def test_what_has_no_path_to_the_card_is_refused(solved: dict[str, Any]) -> None:
     assert solved["exact"].startswith("InvalidArgument: device='cuda': the model is rational")
     assert solved["exact laws"].startswith("InvalidArgument: device='cuda': the model is rational")

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import ndtr
 
 from rltheory.models.processes import GBM, OU, BrownianMotion
 from rltheory.operators.time_polynomial import coordinates
@@ -24,6 +25,8 @@ from rltheory.solvers import (
     MartingaleLossRoot,
     MeanSquareTDRoot,
     ResidualGradientLearner,
+    Schedule,
+    SmoothCandidate,
     ValueFamily,
 )
 
@@ -101,6 +104,31 @@ def test_drifted_brownian_motion_at_eight_steps() -> None:
         (LeastSquaresLearner(8, "square td", episodes=100_000), (259 / 512, 437 / 3168)),
     ):
         assert np.abs(learner.run(family).z(truth)).max() < 4.5  # type: ignore[attr-defined]
+
+
+@pytest.mark.slow
+def test_implied_volatility_is_learnt_by_martingales_and_not_by_td_errors() -> None:
+    """J^θ is Black and Scholes' price at volatility θ; truth .2.  Square TD on 4 steps is least at .298."""
+
+    def price(th: Any, t: Any, x: Any) -> Any:
+        left = 1.0 - t
+        spread = th[0] * np.sqrt(left)
+        d = (np.log(x) + 0.05 * left) / spread + 0.5 * spread
+        return x * ndtr(d) - np.exp(-0.05 * left) * ndtr(d - spread)
+
+    option = SmoothCandidate(
+        GBM(0.05, 0.2), 1.0, 1.0, price, [0.3], terminal=lambda x: np.maximum(x - 1.0, 0.0), beta=0.05,
+        lower=[0.05], upper=[0.9],
+    )  # fmt: skip
+    step = {"episodes": 6000, "average": 0.5, "seed": 4}
+    loss = MartingaleLossLearner(4, alpha=Schedule(0.5, 1000.0), **step).run(option)  # type: ignore[arg-type]
+    ctd = CTDLearner(4, online=False, alpha=Schedule(0.5, 1000.0), **step).run(option)  # type: ignore[arg-type]
+    wrong = ResidualGradientLearner(4, alpha=Schedule(3.0, 1000.0), **step).run(option)  # type: ignore[arg-type]
+    for found in (loss, ctd):
+        assert abs(found.theta[0] - 0.2) < 4.5 * found.std_error[0] + 0.002
+        assert found.std_error[0] < 0.004
+    assert abs(wrong.theta[0] - 0.2979605) < 4.5 * wrong.std_error[0] + 0.01
+    assert wrong.theta[0] > 0.27
 
 
 def test_price_by_exact_paths() -> None:

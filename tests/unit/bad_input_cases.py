@@ -5,7 +5,14 @@
 
 from __future__ import annotations
 
-from rltheory.errors import ImproperPolicy, InvalidArgument, InvalidFile, InvalidModel, NotConverged
+from rltheory.errors import (
+    ImproperPolicy,
+    InvalidArgument,
+    InvalidFile,
+    InvalidModel,
+    NotConverged,
+    OptimismLost,
+)
 from tests.bad_input import DRN, Case, case, in_file
 
 CASES: dict[str, list[Case]] = {
@@ -276,7 +283,8 @@ CASES: dict[str, list[Case]] = {
             "multiply it by T − t",
         ),
         case(
-            "f = lambda t, x: (1 - t) * x; task = rl.solvers.LinearCandidate(rl.processes.OU(1), 0, 1, [f, f])\n"
+            "f = lambda t, x: (1 - t) * x\n"
+            "task = rl.solvers.LinearCandidate(rl.processes.OU(1), 0, 1, [f, f])\n"
             "rl.solvers.CLSTDLearner(n=4).run(task)",
             InvalidArgument,
             "A is degenerate",
@@ -333,6 +341,88 @@ CASES: dict[str, list[Case]] = {
             "Z has shape (2, 1)",
             "(1, q)",
         ),
+    ],
+    "Regret": [
+        case("rl.UCBVI(delta=0)", InvalidArgument, "delta=0 is outside (0, 1)", "use 0.1"),
+        case("rl.solvers.MVP(scale=-1)", InvalidArgument, "scale=-1", "1 is the published algorithm"),
+        case("rl.UCBVI('freedman')", InvalidArgument, "bonus='freedman'", "'hoeffding' or 'bernstein'"),
+        case("rl.solvers.PSRL(alpha=0)", InvalidArgument, "alpha=0", "must be positive"),
+        case("rl.solvers.ExploreThenCommit(-1)", InvalidArgument, "explore=-1", "episodes ≥ 0"),
+        case(
+            "rl.regret(rl.UCBVI(), mdp, K=10)", InvalidArgument, "model is a MDP", "FiniteHorizonMDP.from_mdp"
+        ),
+        case(
+            "rl.regret('ucbvi', rl.gallery.sticky(), K=10)", InvalidArgument, "is a str", "learner(task, rng)"
+        ),
+        case("rl.regret(rl.UCBVI(), rl.gallery.sticky(), K=0)", InvalidArgument, "K=0", "≥ 1"),
+        case(
+            "rl.regret(rl.UCBVI(), rl.gallery.sticky(), K=10, seeds=[])",
+            InvalidArgument,
+            "no seeds",
+            "at least one run",
+        ),
+        case(
+            "rl.regret(rl.UCBVI(), rl.gallery.sticky(), K=10, seeds=[3, 3])",
+            InvalidArgument,
+            "seed 3 is there twice",
+            "narrow the bands",
+        ),
+        case(
+            "rl.regret(rl.UCBVI(), rl.gallery.sticky(), K=10, points=[11])",
+            InvalidArgument,
+            "points=[11]",
+            "1..K=10",
+        ),
+        case(
+            "rl.regret(rl.UCBVI(), rl.FiniteHorizonMDP(P, R, H=3), K=10)",
+            InvalidArgument,
+            "R[0, 1]=3",
+            "after adding 1 to every step",
+            "assumes rewards in [0, 1]",
+        ),
+        case(
+            "rl.regret(rl.UCBVI(), rl.gallery.river_swim_episodes(4, 10), K=10, vmax=1)",
+            InvalidArgument,
+            "some episode pays 7, more than vmax=1",
+            "clipped below the truth",
+        ),
+        case(
+            "rl.regret(rl.UCBVI(), rl.FiniteHorizonMDP(P, R / 4, H=3, gamma=0.9), K=10)",
+            InvalidArgument,
+            "gamma=0.9",
+            "undiscounted",
+        ),
+        case(
+            "rl.regret(rl.UCBVI(), rl.FiniteHorizonMDP(P, R / 4, H=3, terminal_reward=[0, 1]), K=10)",
+            InvalidArgument,
+            "terminal_reward is not 0",
+            "in the last step",
+        ),
+        case(
+            "rl.regret(rl.solvers.QUCB('bernstein'), rl.gallery.sticky(), K=10, vmax=1)",
+            InvalidArgument,
+            "vmax=1",
+            "stated for vmax=H=8",
+        ),
+        case(
+            "rl.regret(rl.solvers.PSRL(), rl.gallery.sticky(), K=10, vmax=1).plot(bound=True)",
+            InvalidArgument,
+            "PSRL has no theorem",
+            "bound=lambda K: ...",
+        ),
+        case(
+            "rl.regret(rl.UCBVI(), rl.gallery.sticky(), K=10, vmax=1, seeds=[0]).bound()",
+            InvalidArgument,
+            "vmax=1",
+            "stated for rewards in [0, 1]",
+        ),
+        case(
+            "rl.regret(rl.UCBVI(scale=0), rl.gallery.river_swim_episodes(4, 10), K=2000, seeds=[0], points=[1]).require_optimism()",
+            OptimismLost,
+            "seed 0",
+            "raise scale",
+        ),
+        case("rl.gallery.needle(4, at=4)", InvalidArgument, "at=4", "at < A=4"),
     ],
     "Gallery and generators": [
         case("rl.gallery.garnet(1, 3, 2, 5, 0.9)", InvalidArgument, "b=5", "n=3", "lower b"),
