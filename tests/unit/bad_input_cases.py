@@ -417,7 +417,8 @@ CASES: dict[str, list[Case]] = {
             "stated for rewards in [0, 1]",
         ),
         case(
-            "rl.regret(rl.UCBVI(scale=0), rl.gallery.river_swim_episodes(4, 10), K=2000, seeds=[0], points=[1]).require_optimism()",
+            "river = rl.gallery.river_swim_episodes(4, 10)\n"
+            "rl.regret(rl.UCBVI(scale=0), river, K=2000, seeds=[0]).require_optimism()",
             OptimismLost,
             "seed 0",
             "raise scale",
