@@ -1,0 +1,180 @@
+"""Ridge regression one observation at a time: losses, determinants, and the sum of squared widths."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction as F
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+import rltheory as rl
+from rltheory.checks import CERTIFIED, Claim, Eq, Leq, Mutant, Tight, run_module
+from rltheory.kernels import ball
+from rltheory.solvers import JointConfidence, joint_confidence
+
+from .setting import HALF, PAPER, Bytes, Table, Vector, decoded, determinant, dot, enclosed, solve, table
+
+
+@dataclass(frozen=True)
+class Ridge:
+    """Let φ_1..φ_T be vectors of norm at most 1, y_t rewards, λ > 0 and w a head."""
+
+    features: tuple[Vector, ...]
+    y: tuple[F, ...]
+    lam: F
+    w: Vector
+
+    @property
+    def k(self) -> int:
+        """Dimension."""
+        return len(self.w)
+
+    @property
+    def T(self) -> int:
+        """Observations."""
+        return len(self.y)
+
+    def design(self, t: int) -> Table:
+        """A_t = λI + Σ_{s≤t} φφᵀ."""
+        A = table(np.eye(self.k, dtype=int)) * self.lam
+        for v in self.features[:t]:
+            A = A + np.outer(np.array(v, dtype=object), np.array(v, dtype=object))
+        return A
+
+    @cached_property
+    def fitted(self) -> JointConfidence:
+        """The library's ρ, ŵ and ld: one task, one context, an action a vector."""
+        logs = [[(0, t, r) for t, r in enumerate(self.y)]]
+        return joint_confidence(table([[self.features]]), logs, sigma=HALF, lam=self.lam, radius=F(0))
+
+    @property
+    def heads(self) -> list[F]:
+        """ŵ."""
+        return list(self.fitted.heads[0, 0])
+
+    def loss(self, w: Any) -> F:
+        """L(w)."""
+        return sum(((dot(v, w) - r) ** 2 for v, r in zip(self.features, self.y, strict=True)), F(0))
+
+    @cached_property
+    def squares(self) -> list[F]:
+        """‖φ_t‖² in the norm of A_{t−1}⁻¹."""
+        return [dot(v, solve(self.design(t), v)) for t, v in enumerate(self.features)]
+
+    @cached_property
+    def growth(self) -> F:
+        """det(A_T/λ) by elimination."""
+        return determinant(self.design(self.T)) / self.lam**self.k
+
+    @property
+    def capped(self) -> F:
+        """Σ_t min(1, ‖φ_t‖²)."""
+        return sum((min(F(1), s) for s in self.squares), F(0))
+
+    @property
+    def quadratic(self) -> F:
+        """‖w − ŵ‖² in the norm of A."""
+        d = np.array([a - b for a, b in zip(self.w, self.heads, strict=True)], dtype=object)
+        return F(d @ self.design(self.T) @ d)
+
+    def power(self, base: int) -> Any:
+        """base^Σmin(1, ‖φ_t‖²), exact when the exponent is an integer."""
+        s = self.capped
+        return (
+            F(base) ** int(s)
+            if s.denominator == 1
+            else enclosed(lambda: ball.to_arb(F(base)) ** ball.to_arb(s))
+        )
+
+    @property
+    def logdet(self) -> rl.Enclosure:
+        """ld, by the library."""
+        found: rl.Enclosure = self.fitted.logdet[0, 0]
+        return found
+
+    def mean_bound(self, k: int) -> F:
+        """(1 + T/(kλ))^k."""
+        return (1 + F(self.T) / (k * self.lam)) ** k
+
+
+def ridge(read: Bytes) -> Ridge:
+    """Random."""
+    k, T = 1 + read.below(3), 1 + read.below(6)
+    features = tuple(read.unit(k) for _ in range(T))
+    y = tuple(F(4 - read.below(9), 4) for _ in range(T))
+    return Ridge(
+        features,
+        y,
+        (F(1), F(2), F(1, 4), F(5))[read.below(4)],
+        tuple(F(2 - read.below(5), 2) for _ in range(k)),
+    )
+
+
+ONE = Ridge(((F(1),),), (HALF,), F(1), (F(1, 4),))
+AXES = Ridge(((F(1), F(0)), (F(0), F(1))), (F(1), HALF), F(1), (F(1), F(0)))
+
+ridge_identities: Claim[Ridge] = Claim(
+    statement="ρ = Σy² − b·A⁻¹b; L(w) = ρ + ‖w − ŵ‖²_A − λ‖w‖²; det(A_T/λ) = Π(1 + ‖φ_t‖² in A_{t−1}⁻¹)",
+    source=PAPER.at("derived; standard"),
+    let=decoded(ridge, 64),
+    assume=[],
+    then=Eq(
+        lhs=lambda x: [
+            F(x.fitted.rho[0, 0]),
+            x.loss(x.w),
+            x.growth,
+        ],
+        rhs=lambda x: [
+            x.loss(x.heads) + x.lam * dot(x.heads, x.heads),
+            F(x.fitted.rho[0, 0]) + x.quadratic - x.lam * dot(x.w, x.w),
+            F(math.prod(1 + s for s in x.squares)),
+        ],
+    ),
+    tight=Tight([ONE, AXES], within=0),
+    mutants=[
+        Mutant("ρ without the penalty", then=Eq(lambda x: F(x.fitted.rho[0, 0]), lambda x: x.loss(x.heads))),
+        Mutant(
+            "L(w) = ρ + ‖w − ŵ‖²_A",
+            then=Eq(lambda x: x.loss(x.w), lambda x: F(x.fitted.rho[0, 0]) + x.quadratic),
+        ),
+    ],
+    expect=CERTIFIED,
+)
+
+ridge_identities_potential: Claim[Ridge] = Claim(
+    statement="2^Σmin(1, ‖φ_t‖²) ≤ det(A_T/λ) ≤ (1 + T/(kλ))^k: Σmin ≤ ld/ln 2 ≤ 2ld, ld ≤ k ln(1 + T/(kλ))",
+    source=PAPER.at("derived; standard (elliptic potential)"),
+    let=decoded(ridge, 64),
+    assume=[],
+    then=Leq(
+        lhs=lambda x: [
+            x.power(2),
+            x.growth,
+            enclosed(lambda: ball.to_arb(x.growth).log() / ball.to_arb(2).log()),
+        ],
+        rhs=lambda x: [
+            x.growth,
+            x.mean_bound(x.k),
+            rl.Enclosure(2 * F(x.logdet.lower), 2 * F(x.logdet.upper)) if x.growth > 1 else F(0),
+        ],
+    ),
+    tight=Tight([ONE, AXES], within=0),
+    mutants=[
+        Mutant(
+            "factor 1: e^Σmin ≤ det",
+            then=Leq(lambda x: enclosed(lambda: ball.to_arb(x.capped).exp()), lambda x: x.growth),
+        ),
+        Mutant(
+            "k − 1 in place of k",
+            then=Leq(lambda x: x.growth if x.k > 1 else F(1), lambda x: x.mean_bound(max(1, x.k - 1))),
+        ),
+    ],
+    expect=CERTIFIED,
+)
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_module(__name__))
