@@ -286,13 +286,15 @@ def _restricted(a: NDArray[Any], b: NDArray[Any], metric: Metric, within: Real, 
             f"wasserstein_1: no coupling of p and q is supported on D ≤ {within}; the least is "
             "wasserstein_inf(p, q, metric).value"
         )
-    cost, dual = (X * D).sum(), (a * u).sum() + (b * v).sum()
     if exact:
+        cost, dual = (X * D).sum(), (a * u).sum() + (b * v).sum()
         return Transport(cost, _equal(dual, cost), cost, X)
+    cost, dual = math.fsum((X * D).reshape(-1)), math.fsum([*(a * u), *(b * v)])
+    off = float(np.abs(X.sum(axis=1) - a).sum() + np.abs(X.sum(axis=0) - b).sum())
     size = float(np.abs(u).max() + np.abs(v).max() + metric.diameter)
-    slip = (8 * metric.n**2 + 16) * U * size + (left + _miss(a) + _miss(b)) * size
+    slip = (8 * metric.n + 16) * U * size + (off + _miss(a) + _miss(b)) * size
     violated = float(np.where(C >= 0, u[:, None] + v[None, :] - C, 0.0).max())
-    return Transport(float(cost), max(0.0, float(dual) - violated - slip), float(cost) + slip, X)
+    return Transport(cost, max(0.0, dual - violated - slip), cost + slip, X)
 
 
 def _feasible(
@@ -337,7 +339,7 @@ def _certified(
     dual = math.fsum((a - b) * phi)
     lower = dual - max(0.0, steep + 2 * U * wide) - 4 * U * top - miss * top
     cost = math.fsum((X * D).reshape(-1))
-    off = np.abs(X.sum(axis=1) - a).sum() + np.abs(X.sum(axis=0) - b).sum() + miss + 2 * n * n * U
+    off = np.abs(X.sum(axis=1) - a).sum() + np.abs(X.sum(axis=0) - b).sum() + miss + 4 * n * U
     upper = cost * (1 + 4 * U) + float(off) * wide + 2 * U * wide
     value = min(max(cost, lower), upper)
     return Transport(value, max(0.0, lower), max(upper, 0.0), X, phi)
