@@ -87,7 +87,8 @@ class Moments:
     @property
     def projected(self) -> Any:
         """‖Π_ξ g^θ‖² by Gram–Schmidt."""
-        f, basis, total = self.x.family, [], mixed(0)
+        f, total = self.x.family, mixed(0)
+        basis: list[tuple[TimePolynomial, Any]] = []
         for u in self.functions:
             for e, size in basis:
                 u = u - e * (f.integral(u * e) / size)
@@ -276,7 +277,7 @@ gmm_single_sample_argmin: Claim[Descent] = Claim(
     statement="with ξ = 1 it is 2Δ·MSTDE: on W1 its minimiser is 3a/(2(n+1))",
     source=PAPER.at("derived"),
     let=decoded(
-        lambda read: Descent(1 + abs(read.number(4, 4)), F(1 + read.below(8), 4), 2 + read.below(9)), 8
+        lambda read: Descent(F(1) + abs(read.number(4, 4)), F(1 + read.below(8), 4), 2 + read.below(9)), 8
     ),
     assume=[],
     then=Eq(

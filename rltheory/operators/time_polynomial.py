@@ -135,13 +135,18 @@ class TimePolynomial:
         """The sum, written out."""
         if not self.terms:
             return "0"
-        parts = []
-        for (k, j, a, g), c in sorted(self.terms.items(), key=lambda item: item[0][:2]):
-            factors = [f"x^{k}" if k > 1 else "x"] * (k > 0) + [f"t^{j}" if j > 1 else "t"] * (j > 0)
+        out = ""
+        for (k, j, a, g), c in sorted(self.terms.items(), key=lambda item: (-item[0][0], *item[0][1:])):
+            factors = [f"t^{j}" if j > 1 else "t"] * (j > 0) + [f"x^{k}" if k > 1 else "x"] * (k > 0)
             if a or g:
-                factors.append(f"e^({_exponent_text(a)})t+({_exponent_text(g)})")
-            parts.append("·".join([str(c), *factors]))
-        return " + ".join(parts)
+                powers = [f"{_exponent_text(a)}·t"] * bool(a) + [_exponent_text(g)] * bool(g)
+                factors.append(f"e^({' + '.join(powers)})")
+            minus = bool(c < 0)
+            size = -c if minus else c
+            if not factors or not is_zero(size - 1):
+                factors.insert(0, str(size))
+            out += (" − " if minus else " + ") + "·".join(factors)
+        return out[3:] if out.startswith(" + ") else "−" + out[3:]
 
     # ---- reading -------------------------------------------------------------------------
     @property
