@@ -11,8 +11,8 @@ Backups of context m at a pair, from the entries v_c of the children chosen (x =
     PLAIN    R + prob·v
 
 Candidates come by action, then by the tuples of child entries, last child fastest; a vector that another one
-covers (up to TOL) goes, of equal ones the first stays.  Vectors of all steps lie in one pool, those of the
-last step first.
+covers (up to TOL) goes, of equal ones the first stays; on two contexts the convex hull may be kept.  Vectors
+of all steps lie in one pool, those of the last step first.
 """
 
 from __future__ import annotations
@@ -143,6 +143,49 @@ def backup(
 
 
 @njit(cache=True)
+def hull(pool: Any, begin: Any, top: Any, x: Any, y: Any, order: Any, keep: Any) -> Any:
+    """Keep of the Pareto-optimal entries begin..top−1 those best at some belief on contexts x and y.
+
+    The upper hull by a monotone chain; entries stay in order.  Returns the new top.
+    """
+    n = top - begin
+    if n < 3:
+        return top
+    for i in range(n):
+        j = i
+        while j > 0 and pool.alpha[order[j - 1], x] > pool.alpha[begin + i, x]:
+            order[j] = order[j - 1]
+            j -= 1
+        order[j] = begin + i
+    size = 0
+    for i in range(n):
+        c = order[i]
+        while size > 1:
+            a, b = keep[size - 2], keep[size - 1]
+            turn = (pool.alpha[b, x] - pool.alpha[a, x]) * (pool.alpha[c, y] - pool.alpha[a, y])
+            turn -= (pool.alpha[b, y] - pool.alpha[a, y]) * (pool.alpha[c, x] - pool.alpha[a, x])
+            if turn < 0.0:
+                break
+            size -= 1
+        keep[size] = c
+        size += 1
+    for i in range(n):
+        order[i] = 0
+    for i in range(size):
+        order[keep[i] - begin] = 1
+    end = begin
+    for i in range(n):
+        if order[i]:
+            for m in range(pool.alpha.shape[1]):
+                pool.alpha[end, m] = pool.alpha[begin + i, m]
+            for j in range(pool.child.shape[1]):
+                pool.child[end, j] = pool.child[begin + i, j]
+            pool.action[end] = pool.action[begin + i]
+            end += 1
+    return end
+
+
+@njit(cache=True)
 def plan(
     mode: Any,
     iota: Any,
@@ -153,21 +196,32 @@ def plan(
     hi: Any,
     pool: Any,
     limit: Any,
+    convex: Any,
     failed: Any,
 ) -> Any:
-    """Γ_t(s) into `pool`: DONE, POOL_FULL, or TOO_MANY with `failed` = (t, s, a, candidates)."""
+    """Γ_t(s) into `pool`: DONE, POOL_FULL, or TOO_MANY with `failed` = (t, s, a, candidates).
+
+    `convex`: where two contexts are possible, keep the convex hull only (for convex backups).
+    """
     H, M, S = tree.seen.shape
     A = (tree.ptr.size - 1) // S
     width = pool.child.shape[1]
     cap = pool.alpha.shape[0]
     options, digit = np.empty(width, np.int64), np.empty(width, np.int64)
     base = np.empty(width, np.int64)
+    order, kept = np.empty(cap, np.int64), np.empty(cap, np.int64)
     v, taken, cand = np.empty(width), np.empty(width, np.uint8), np.empty(M)
     top = 0
     boxes(mode, iota, tree, prob, visits, lo, hi)
     for t in range(H - 1, -1, -1):
         for s in range(S):
-            begin = top
+            begin, many, last = top, 64, top
+            x, y, live = -1, -1, 0
+            for m in range(M):
+                if tree.seen[t, m, s]:
+                    x, y = y, m
+                    live += 1
+            flat = convex and live == 2
             for a in range(A):
                 k = s * A + a
                 c0 = tree.ptr[k]
@@ -195,13 +249,17 @@ def plan(
                             v[j] = 0.0 if t == H - 1 else pool.alpha[base[j] + digit[j], m]
                         cand[m] = backup(mode, iota, S, k, m, tree, visits, lo, hi, v, taken)
                     covered = False
-                    for i in range(begin, top):
+                    for probe in range(begin - 1, top):  # first the entry that covered the last one
+                        i = last if probe < begin else probe
+                        if i >= top:
+                            continue
                         covered = True
                         for m in range(M):
                             if pool.alpha[i, m] < cand[m] - TOL:
                                 covered = False
                                 break
                         if covered:
+                            last = i
                             break
                     if not covered:
                         keep = begin
@@ -229,6 +287,9 @@ def plan(
                             pool.child[top, j] = base[j] + digit[j] if inside else -1
                         pool.action[top] = a
                         top += 1
+                        if flat and top - begin > many:  # the hull in between keeps the scans short
+                            top = hull(pool, begin, top, x, y, order, kept)
+                            many = 2 * (top - begin) + 64
                     j = kids - 1
                     while j >= 0:
                         digit[j] += 1
@@ -236,6 +297,8 @@ def plan(
                             break
                         digit[j] = 0
                         j -= 1
+            if flat:
+                top = hull(pool, begin, top, x, y, order, kept)
             pool.first[t, s], pool.size[t, s] = begin, top - begin
     return DONE
 

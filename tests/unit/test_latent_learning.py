@@ -212,6 +212,19 @@ def test_a_pair_seen_twice_in_an_episode_keeps_the_first_samples():
     assert (run.regret == 0).all()
 
 
+def test_the_hull_loses_nothing_for_ext():
+    rng = np.random.default_rng(2)
+    for seed in range(4):
+        model = random_latent(seed, 2, 3, 2, 4)
+        N = rng.integers(1, 60, size=model.R.shape)
+        drawn = [rng.multinomial(n, p) for n, p in zip(N.reshape(-1), model.P.reshape(-1, 3))]
+        P_hat = np.array(drawn).reshape(model.P.shape) / N[..., None]
+        full, hull = (LatentOptimism(prune=p).plan(model, P_hat, N, 0.2) for p in ("pareto", "hull"))
+        assert hull.value == pytest.approx(full.value, abs=1e-12)
+        assert hull.vectors <= full.vectors
+    assert hull.vectors < full.vectors
+
+
 def test_start_values_and_markov_values():
     model = random_latent(1, 3, 3, 2, 3)
     assert start_optima(model).sum() == pytest.approx(float(BeliefDP().run(model).value), abs=1e-14)
@@ -246,6 +259,8 @@ def test_too_many_vectors_are_refused():
         ({"delta": 0.0}, "delta=0.0"),
         ({"scale": -1.0}, "scale=-1.0"),
         ({"max_vectors": 0}, "max_vectors=0"),
+        ({"planner": "val", "prune": "hull"}, "not convex"),
+        ({"prune": "lp"}, "prune='lp'"),
     ],
 )
 def test_refusals(given, says):

@@ -101,6 +101,9 @@ class LatentOptimism:
         episodes; experiments take ≪ 1, and every plot should say so.
     known_support
         True if the learner is told which transitions are possible.
+    prune
+        "hull" keeps, where two contexts are possible, only vectors that are best at some belief: for longer
+        horizons.  It loses nothing for "ext", whose backup is convex, and is refused for the others.
     max_vectors
         Refuse a plan with more candidates than this for one pair.
 
@@ -122,6 +125,7 @@ class LatentOptimism:
     delta: float = 0.1
     scale: float = 1.0
     known_support: bool = True
+    prune: Literal["pareto", "hull"] = "pareto"
     max_vectors: int = 200_000
 
     def __post_init__(self) -> None:
@@ -129,6 +133,11 @@ class LatentOptimism:
             raise InvalidArgument(f"LatentOptimism: planner={self.planner!r}, must be one of {list(MODES)}")
         check_delta("LatentOptimism", self.delta)
         check_scale("LatentOptimism", scale=self.scale)
+        if self.prune not in ("pareto", "hull") or (self.prune == "hull" and self.planner != "ext"):
+            raise InvalidArgument(
+                f"LatentOptimism: prune={self.prune!r} with planner={self.planner!r}; the hull is for "
+                "'ext' only (other backups are not convex), use 'pareto'"
+            )
         if self.max_vectors < 1:
             raise InvalidArgument(f"LatentOptimism: max_vectors={self.max_vectors}, must be ≥ 1")
 
@@ -277,6 +286,7 @@ class _Work:
 
     def new_pool(self, cap: int) -> kernels.Pool:
         lmdp = self.lmdp
+
         def table() -> NDArray[np.int64]:
             return np.zeros((lmdp.H + 1, lmdp.S), np.int64)
 
@@ -298,7 +308,7 @@ class _Work:
             limit = float(self.agent.max_vectors)
             status = kernels.plan(
                 *(self.mode, self.iota, self.flat, self.prob, self.visits),
-                *(self.lo, self.hi, self.pool, limit, failed),
+                *(self.lo, self.hi, self.pool, limit, int(self.agent.prune == "hull"), failed),
             )
             if status == kernels.DONE:
                 break
@@ -306,7 +316,7 @@ class _Work:
                 t, s, a = (int(x) for x in failed[:3])
                 raise InvalidArgument(
                     f"LatentOptimism: {failed[3]:.3g} candidates at step {t + 1} for (s={s}, a={a}), more "
-                    f"than max_vectors={self.agent.max_vectors}; use known_support=True, or raise it"
+                    f"than max_vectors={self.agent.max_vectors}; use prune='hull', or raise it"
                 )
             self.pool = self.new_pool(4 * self.pool.alpha.shape[0])
         kernels.settle(self.flat, self.pool, self.best)
