@@ -260,8 +260,9 @@ class TimePolynomial:
         """An antiderivative in t."""
         out: dict[Key, Any] = {}
         for (k, j, a, g), c in self.terms.items():
+            key: Key
             if not a:
-                key = (k, j + 1, a, g)
+                key = (k, j + 1, 0, g)
                 d = c / (j + 1)
                 out[key] = out[key] + d if key in out else d
                 continue

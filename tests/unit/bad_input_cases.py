@@ -207,6 +207,71 @@ CASES: dict[str, list[Case]] = {
         ),
         case("rl.solve(rl.stock_augmented(mdp, H=2))", InvalidArgument, "StockMDP", "objective"),
     ],
+    "Values in continuous time": [
+        case(
+            "rl.processes.PolynomialDiffusion(0, 0, -1)",
+            InvalidModel,
+            "negative for every x",
+            "change the signs",
+        ),
+        case(
+            "rl.processes.PolynomialDiffusion(0, 0, 1, float('nan'))",
+            InvalidModel,
+            "s1=nan",
+            "int, float or Fraction",
+        ),
+        case(
+            "t, x, tau = rl.operators.coordinates(1)\n"
+            "rl.solvers.ValueFamily(rl.processes.PolynomialDiffusion(0, 0, 1), 0, 1, [x])",
+            InvalidArgument,
+            "features[0] is x at T=1",
+            "multiply it by T − t",
+        ),
+        case(
+            "t, x, tau = rl.operators.coordinates(1)\n"
+            "rl.solvers.ValueFamily(rl.processes.PolynomialDiffusion(0, 0, 1), 0, 1, [tau], beta=-0.5)",
+            InvalidArgument,
+            "beta=-0.5",
+            "allow_growth=True",
+        ),
+        case(
+            "t, x, tau = rl.operators.coordinates(1)\n"
+            "rl.solvers.ValueFamily(rl.processes.PolynomialDiffusion(0.5, -1, 0, 1), -2, 1, [tau])",
+            InvalidArgument,
+            "σ²(x0) = -2 at x0=-2",
+            "start inside the state space",
+        ),
+        case(
+            "t, x, tau = rl.operators.coordinates(1)\n"
+            "fam = rl.solvers.ValueFamily(rl.processes.PolynomialDiffusion(0, 0, 1), 0, 1, [tau, 2 * tau], x)\n"
+            "rl.solvers.CTDRoot().run(fam)",
+            InvalidArgument,
+            "A is singular",
+            "condition=",
+            "drop dependent features",
+        ),
+        case("rl.solvers.CTDRoot(lam=1.5)", InvalidArgument, "lam=1.5", "[0, 1]"),
+        case(
+            "t, x, tau = rl.operators.coordinates(1)\n"
+            "family = rl.solvers.ValueFamily(rl.processes.PolynomialDiffusion(0, 0, 1), 0, 1, [tau], x)\n"
+            "rl.solvers.CTDRoot(n=0).run(family)",
+            InvalidArgument,
+            "n=0",
+            "integer ≥ 1",
+        ),
+        case(
+            "rl.operators.diffusion.moments(rl.processes.PolynomialDiffusion(0, 1, 0, 0, 4), 1, 100, 8)",
+            InvalidArgument,
+            "not representable in a double",
+            "shorten T",
+        ),
+        case(
+            "rl.operators.diffusion.multiply([0, 0, 1], [0, 0, 1], 3)",
+            InvalidArgument,
+            "degrees 2 and 2 does not fit degree=3",
+            "raise the degree",
+        ),
+    ],
     "Diffusions": [
         case("rl.processes.OU(kappa=1, mean=0, sigma=-0.5)", InvalidModel, "sigma=-0.5", "≥ 0"),
         case("rl.processes.GBM(mu=float('nan'), sigma=0.2)", InvalidModel, "mu=nan", "finite"),
