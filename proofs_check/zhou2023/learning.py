@@ -91,6 +91,12 @@ def plus(a: Any, b: Any) -> Any:
         return ball.to_arb(a) + ball.to_arb(b)
 
 
+def as_ball(x: Any) -> Any:
+    """A number as a ball of 200 bits."""
+    with ball.precision(200):
+        return ball.to_arb(x)
+
+
 def grained(q: F, way: int) -> F:
     """q rounded down or up to the grain, where it has a longer denominator."""
     if q.denominator.bit_length() <= GRAIN:
@@ -159,7 +165,9 @@ class Table:
     def holds(self, P: Array) -> bool:
         """P lies in the box, decided exactly: |d| ≤ 2√(P̂x) + 5x iff (|d| − 5x)₊² ≤ 4P̂x."""
         for m, s, a, u in np.ndindex(*P.shape):
-            x, p, q = self.rate(m, s, a), F(self.P_hat[m, s, a, u]), F(P[m, s, a, u])
+            p: Any = self.P_hat[m, s, a, u]
+            q: Any = P[m, s, a, u]
+            x = self.rate(m, s, a)
             if self.known and self.lmdp.P[m, s, a, u] == 0:
                 if q != 0:
                     return False
