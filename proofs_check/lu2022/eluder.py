@@ -91,16 +91,19 @@ class Class:
         )
 
 
+PAGE = Class(((F(0),) * 3, (F(3, 2), F(3, 5), F(0)), (F(3, 4), F(6, 5), F(11, 10))), HALF, F(13, 10))
+"""Three functions, dimension 3."""
+
+
 def a_class(read: Bytes) -> Class:
-    """Up to five functions on up to four points."""
+    """Up to five functions on up to four points; or three functions near the page's."""
+    if read.below(6) == 1:
+        rows = tuple(tuple(v + F(2 - read.below(5), 40) for v in f) for f in PAGE.functions)
+        return Class(rows, F(read.below(4), 8), F(1))
     n, X = 1 + read.below(5), 1 + read.below(4)
     eps = F(read.below(5), 4)
     rows = tuple(tuple(F(read.below(6), 4) for _ in range(X)) for _ in range(n))
     return Class(rows, eps, eps + F(read.below(4), 4))
-
-
-PAGE = Class(((F(0),) * 3, (F(3, 2), F(3, 5), F(0)), (F(3, 4), F(6, 5), F(11, 10))), HALF, F(13, 10))
-"""Three functions, dimension 3."""
 
 
 def indicators(n: int, eps: F = HALF) -> Class:
@@ -121,7 +124,7 @@ eluder_basic: Claim[Class] = Claim(
     tight=Tight([indicators(4), PAGE], within=0),
     named={"at ε = 1": indicators(4, F(1))},
     mutants=[
-        Mutant("≤ |F| − 1", then=Leq(lambda x: x.dim, lambda x: x.size - 1), named_only=True),
+        Mutant("≤ |F| − 1", then=Leq(lambda x: x.dim, lambda x: x.size - 1)),
         Mutant("≤ |X| − 1", then=Leq(lambda x: x.dim, lambda x: x.X - 1)),
         Mutant("one ε for all: grows with ε", then=Leq(lambda x: x.dim, lambda x: x.later)),
     ],
@@ -259,7 +262,10 @@ class Rounds:
 
 
 def rounds(read: Bytes) -> Rounds:
-    """Random classes, points and centres (in F or not)."""
+    """Random classes, points and centres (in F or not); or two functions at one point, the centre between."""
+    if read.below(8) == 1:
+        beta = F(1 + read.below(6))
+        return Rounds(((F(0),), (F(1),)), (0,) * (4 * int(beta) + 4), ((HALF,),), beta, F(999, 1000))
     n, X, T = 2 + read.below(4), 1 + read.below(3), 2 + read.below(20)
     rows = tuple(tuple(F(read.below(6), 4) for _ in range(X)) for _ in range(n))
     centres = tuple(
@@ -284,7 +290,7 @@ width_count: Claim[Rounds] = Claim(
     then=Leq(lhs=lambda x: x.wide, rhs=lambda x: x.bound(F(4))),
     tight=Tight([MIDDLE, NOTHING], within=0.01),
     mutants=[
-        Mutant("3.9 for 4", rhs=lambda x: x.bound(F(39, 10)), named_only=True),
+        Mutant("3.9 for 4", rhs=lambda x: x.bound(F(39, 10))),
         Mutant("without + 1", rhs=lambda x: x.bound(F(4), 0)),
     ],
     expect=CERTIFIED,
