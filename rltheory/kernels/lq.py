@@ -250,16 +250,16 @@ def fixed_point(
     radius: float = 1e-30,
     rounds: int = 12,
 ) -> arb_mat:
-    """Ball matrix that contains the only fixed point of `step` near `start`: Newton, then a contraction
-    proof.
+    """Ball matrix that contains the only fixed point of `step` near `start`: Newton, then Krawczyk's test.
 
-    With J the derivative over a ball of `radius`, q = ‖J‖_∞ < 1 and δ = ‖step(P̃) − P̃‖_∞ ≤ (1 − q)·radius,
-    the map has exactly one fixed point in the ball, within δ/(1 − q) of P̃ (entries above the diagonal).
+    With J the derivative over a ball of `radius`, G ≈ (I − J)⁻¹, q = ‖I − G(I − J)‖_∞ < 1 and
+    δ = ‖G(step(P̃) − P̃)‖_∞ ≤ (1 − q)·radius, the map has exactly one fixed point in the ball, within
+    δ/(1 − q) of P̃ (entries on and above the diagonal); whether it attracts is another question.
 
     Raises
     ------
     ArithmeticError
-        If Newton does not get close enough or the map does not contract there.
+        If Newton's method does not get close enough.
     """
     n = start.nrows()
     cells = _cells(n)
@@ -283,11 +283,16 @@ def fixed_point(
         move = (identity(len(cells), rhs) - jacobian(P)).solve(rhs)
         P = (P + _symmetric(n, move, arb_mat)).mid()
     fat = arb_mat(n, n, [arb(v.mid(), radius) for v in P.entries()])
-    J = jacobian(fat)
-    q = ball.maximum([sum((abs(J[r, c]) for c in range(len(cells))), arb(0)) for r in range(len(cells))])
-    delta = ball.maximum([abs(v) for v in (step(P) - P).entries()])
+    eye = identity(len(cells), fat)
+    G = (eye - jacobian(P)).inv().mid()
+    rest = eye - G * (eye - jacobian(fat))
+    q = ball.maximum([sum((abs(rest[r, c]) for c in range(len(cells))), arb(0)) for r in range(len(cells))])
+    gap = step(P) - P
+    delta = ball.sup_norm((G * arb_mat(len(cells), 1, [gap[i, j] for i, j in cells])).entries())
     if not (q < 1 and delta < (1 - q) * radius):
-        raise ArithmeticError(f"fixed_point: contraction factor {float(q.mid()):.3g}, residual {delta}")
+        raise ArithmeticError(
+            f"no fixed point near: q = {float(q.mid()):.3g}, residual {float(delta.mid()):.3g}"
+        )
     spread = (delta / (1 - q)).upper()
     return arb_mat(n, n, [arb(v.mid(), spread) for v in P.entries()])
 

@@ -36,7 +36,7 @@ from ..operators.quadrature import (
     simpson,
     trapezoid,
 )
-from .lyapunov import CertifiedMatrix, solve_discrete_lyapunov, solve_lyapunov, solve_riccati
+from .lyapunov import CertifiedMatrix, lyapunov_error, solve_lyapunov, solve_riccati, stein_error
 
 RuleName = Literal["trapezoid", "simpson", "gauss"]
 Rule = RuleName | Matern | Wiener
@@ -89,7 +89,7 @@ class PolicyIterates:
         "solved", "max_iter" or "
         ""unstable" (the next gain does not stabilise, so there is nothing to evaluate).
     error
-        Bound on ‖P − true evaluation of the last gain by this rule‖₂ for stored nodes and weights; 0 for
+        Proved bound on ‖P − evaluation of the last gain by this rule‖₂, stored nodes and weights; 0 for
         rational Kleinman; None for data.
     rule
         The quadrature, with its nugget; None where integrals are exact.
@@ -191,7 +191,9 @@ class Kleinman:
             K0 does not stabilise; the eigenvalue is named.
         """
         K = _initial_gain(model, self.K0)
-        return _iterate(model, K, solve_lyapunov, self.tol, self.max_iter, None)
+        if model.is_exact:
+            return _iterate(model, K, solve_lyapunov, self.tol, self.max_iter, None)
+        return _iterate(model, K, _bartels_stewart, self.tol, self.max_iter, None)
 
 
 @dataclass(frozen=True)
@@ -258,15 +260,15 @@ def _iterate(
     gains: list[NDArray[Any]] = []
     steps: list[float] = []
     ending: Ending = "max_iter"
-    message, error = f"‖P⁺ − P‖ > tol={tol} after {max_iter} evaluations; raise max_iter or tol", None
+    message = f"‖P⁺ − P‖ > tol={tol} after {max_iter} evaluations; raise max_iter or tol"
+    error: Any = None
     for _ in range(max_iter):
         F = model.closed_loop(K)
         if (worst := unstable_eigenvalue(F)) is not None:
             ending = "unstable"
             message = (
                 f"gain {len(values) + 1} has the closed-loop eigenvalue {worst:.6g}; refine the mesh "
-                "(h = T/(N − 1)) "
-                "or start closer to the solution"
+                "(h = T/(N − 1)) or start closer to the solution"
             )
             break
         cost = model.cost(K)
@@ -280,12 +282,22 @@ def _iterate(
                 ending, message = "solved", ""
                 break
         K = model.gain(out.X)
+    if values and not model.is_exact:
+        error = _proved_error(model, gains[-1], values[-1], rule)
     return PolicyIterates(tuple(values), tuple(gains), tuple(steps), ending, error, rule, message=message)
 
 
+def _bartels_stewart(F: NDArray[Any], M: NDArray[Any]) -> CertifiedMatrix:
+    """In doubles, without a certificate."""
+    from scipy.linalg import solve_continuous_lyapunov
+
+    X = solve_continuous_lyapunov(F.T, -M)
+    return CertifiedMatrix((X + X.T) / 2, None, math.nan, math.nan, "Bartels–Stewart")
+
+
 def _float_evaluation(F: NDArray[Any], M: NDArray[Any], rule: Quadrature) -> CertifiedMatrix:
-    """In doubles; the error proved is that of the last linear solve."""
-    from scipy.linalg import expm
+    """In doubles, without a certificate."""
+    from scipy.linalg import expm, solve_discrete_lyapunov
 
     T = float(rule.T)
     if rule.step is not None:
@@ -297,7 +309,28 @@ def _float_evaluation(F: NDArray[Any], M: NDArray[Any], rule: Quadrature) -> Cer
     else:
         flows, Phi = [expm(F * float(t)) for t in rule.nodes], expm(F * T)
     W = sum((w * (E.T @ M @ E) for w, E in zip(rule.weights, flows, strict=True)), np.zeros_like(M))
-    return solve_discrete_lyapunov(Phi, (W + W.T) / 2)
+    X = solve_discrete_lyapunov(Phi.T, (W + W.T) / 2)
+    return CertifiedMatrix((X + X.T) / 2, None, math.nan, math.nan, "doubles")
+
+
+def _proved_error(model: LQR, K: NDArray[Any], X: NDArray[Any], rule: Quadrature | None) -> float:
+    """‖X − evaluation of K‖₂ at most, for the stored model, gain, nodes and weights; inf if not provable."""
+    exact, gain = model.exact(), exact_array(K)
+    with ball.precision(160):
+        F = lq.ball_matrix(to_fmpq_mat(exact.closed_loop(gain)))
+        M = lq.ball_matrix(to_fmpq_mat(exact.cost(gain)))
+        try:
+            if rule is None:
+                return lyapunov_error(F, M, X)
+            flows = lq.flows(F, [to_fraction(t) for t in rule.nodes])
+            W = M * 0
+            for E, w in zip(flows, rule.balls(), strict=True):
+                W += lq.scaled(E.transpose() * M * E, w)
+            at_end = to_fraction(rule.nodes[-1]) == to_fraction(rule.T) and rule.nodes[0] == 0
+            Phi = flows[-1] if at_end else lq.scaled(F, to_fraction(rule.T)).exp()
+            return stein_error(Phi, W, X)
+        except InvalidModel:
+            return math.inf
 
 
 def _ball_evaluation(F: NDArray[Any], M: NDArray[Any], rule: Quadrature) -> CertifiedMatrix:
@@ -345,12 +378,12 @@ def quadrature_fixed_point(
 
     Returns
     -------
-    Rationals; `error` bounds the distance to the only fixed point within 1e-30, where the map contracts.
+    Rationals; `error` bounds the distance to the only fixed point within 1e-30 of it.
 
     Raises
     ------
     NotConverged
-        No contracting fixed point is found from `near` (coarse meshes have none).
+        No stabilising fixed point is found from `near` (coarse meshes have none).
 
     Source: Cao and Pan 2024, section 4; `intrl.trapezoid-leading-constant`.
     """
@@ -361,7 +394,7 @@ def quadrature_fixed_point(
         box = fixed_point_balls(exact, quadrature, lq.ball_matrix(start))
         X = ball.midpoints(np.array(box.entries(), dtype=object)).reshape(start.shape)
         error = 2 * len(start) * to_fraction(float(max(v.rad() for v in box.entries()).upper()))
-    return CertifiedMatrix(X, error, 0.0, math.nan, "Newton and contraction in balls")
+    return CertifiedMatrix(X, error, 0.0, math.nan, "Newton and Krawczyk in balls")
 
 
 def fixed_point_balls(model: LQR, rule: Quadrature, start: Any) -> Any:

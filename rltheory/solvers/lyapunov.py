@@ -92,16 +92,11 @@ def solve_lyapunov(A: ArrayLike, M: ArrayLike) -> CertifiedMatrix:
     if not _real_parts(left).max() < 0:
         raise InvalidModel(_unstable("solve_lyapunov: A", left))
     X = _even(solve_continuous_lyapunov(left.T, -right))
-    Y = _even(solve_continuous_lyapunov(left.T, -np.eye(len(left))))
     with ball.precision(BITS):
-        F = lq.ball_matrix(left)
-
-        def residual(Z: NDArray[Any], W: NDArray[Any]) -> Any:
-            Z = lq.ball_matrix(Z)
-            return F.transpose() * Z + Z * F + lq.ball_matrix(W)
-
-        y = _amplification(Y, residual(Y, np.eye(len(left))), _unstable("solve_lyapunov: A", left))
-        return _certified(X, residual(X, right), y, "Bartels–Stewart")
+        F, M_ball, P = (lq.ball_matrix(v) for v in (left, right, X))
+        error = lyapunov_error(F, M_ball, X)
+        rho = _up(lq.frobenius(F.transpose() * P + P * F + M_ball))
+    return CertifiedMatrix(X, error, rho, error / rho if rho else 1.0, "Bartels–Stewart")
 
 
 def solve_discrete_lyapunov(Phi: ArrayLike, W: ArrayLike) -> CertifiedMatrix:
@@ -130,16 +125,11 @@ def solve_discrete_lyapunov(Phi: ArrayLike, W: ArrayLike) -> CertifiedMatrix:
     if not np.abs(np.linalg.eigvals(left)).max() < 1:
         raise InvalidModel(_expanding(left))
     X = _even(solve_discrete_lyapunov(left.T, right))
-    Y = _even(solve_discrete_lyapunov(left.T, np.eye(len(left))))
     with ball.precision(BITS):
-        F = lq.ball_matrix(left)
-
-        def residual(Z: NDArray[Any], V: NDArray[Any]) -> Any:
-            Z = lq.ball_matrix(Z)
-            return F.transpose() * Z * F - Z + lq.ball_matrix(V)
-
-        y = _amplification(Y, residual(Y, np.eye(len(left))), _expanding(left))
-        return _certified(X, residual(X, right), y, "SciPy")
+        F, V, P = (lq.ball_matrix(v) for v in (left, right, X))
+        error = stein_error(F, V, X)
+        rho = _up(lq.frobenius(F.transpose() * P * F - P + V))
+    return CertifiedMatrix(X, error, rho, error / rho if rho else 1.0, "SciPy")
 
 
 def solve_riccati(model: LQR) -> CertifiedMatrix:
@@ -164,9 +154,7 @@ def solve_riccati(model: LQR) -> CertifiedMatrix:
     try:
         P = _even(solve_continuous_are(floats.A, floats.B, floats.Q, floats.R))
     except np.linalg.LinAlgError as exc:
-        raise InvalidModel(
-            f"solve_riccati: no stabilising solution ({exc}); check stabilisability"
-        ) from exc
+        raise InvalidModel(f"solve_riccati: no stabilising solution ({exc}); check stabilisability") from exc
     if model.is_exact:
         with ball.precision(256):
             A, S, Q = (lq.ball_matrix(to_fmpq_mat(X)) for X in (model.A, model.S, model.Q))
@@ -203,6 +191,50 @@ def solve_riccati(model: LQR) -> CertifiedMatrix:
         return CertifiedMatrix(P, _up(2 * y * rho), _up(rho), _up(y), "SciPy, one Newton step")
 
 
+def lyapunov_error(F: Any, M: Any, X: NDArray[np.float64]) -> float:
+    """‖X − X_true‖₂ at most, where FᵀX_true + X_true F = −M for the true matrices in the balls F, M.
+
+    Parameters
+    ----------
+    F, M
+        `arb_mat`; the working precision is the caller's.
+
+    Raises
+    ------
+    InvalidModel
+        Stability of F cannot be certified.
+    """
+    from scipy.linalg import solve_continuous_lyapunov
+
+    middle = lq.to_array(F)
+    if not _real_parts(middle).max() < 0:
+        raise InvalidModel(_unstable("lyapunov_error: F", middle))
+    Y = _even(solve_continuous_lyapunov(middle.T, -np.eye(len(middle))))
+    Z, P = lq.ball_matrix(Y), lq.ball_matrix(X)
+    gap = F.transpose() * Z + Z * F + lq.identity(len(Y), Z)
+    y = _amplification(Y, gap, _unstable("lyapunov_error: F", middle))
+    return _up(y * lq.frobenius(F.transpose() * P + P * F + M))
+
+
+def stein_error(Phi: Any, W: Any, X: NDArray[np.float64]) -> float:
+    """‖X − X_true‖₂ at most, where X_true − ΦᵀX_trueΦ = W for the true matrices in the balls Φ, W.
+
+    Raises
+    ------
+    InvalidModel
+        Contraction of Φ cannot be certified.
+    """
+    from scipy.linalg import solve_discrete_lyapunov
+
+    middle = lq.to_array(Phi)
+    if not np.abs(np.linalg.eigvals(middle)).max() < 1:
+        raise InvalidModel(_expanding(middle))
+    Y = _even(solve_discrete_lyapunov(middle.T, np.eye(len(middle))))
+    Z, P = lq.ball_matrix(Y), lq.ball_matrix(X)
+    y = _amplification(Y, Phi.transpose() * Z * Phi - Z + lq.identity(len(Y), Z), _expanding(middle))
+    return _up(y * lq.frobenius(Phi.transpose() * P * Phi - P + W))
+
+
 def _check_pair(model: LQR) -> None:
     """Hautus tests at the eigenvalues of A with real part ≥ 0."""
     A, B, Q = model.A, model.B, model.Q
@@ -224,11 +256,6 @@ def _check_pair(model: LQR) -> None:
                     f"LQR: Q does not see the undamped eigenvalue {value:.6g} of A: no stabilising solution; "
                     "add a cost on that mode"
                 )
-
-
-def _certified(X: NDArray[Any], gap: Any, y: Any, method: str) -> CertifiedMatrix:
-    rho = lq.frobenius(gap)
-    return CertifiedMatrix(X, _up(y * rho), _up(rho), _up(y), method)
 
 
 def _amplification(Y: NDArray[Any], gap: Any, message: str) -> Any:
