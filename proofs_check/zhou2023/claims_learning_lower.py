@@ -215,7 +215,9 @@ lower: Claim[Size] = Claim(
 )
 
 SIZES = [(1, 1000), (2, 2000), (4, 2000)]
-LEARNERS = [Needles(M, K, 24, name, scale=s) for M, K in SIZES for name, s in (("ext", 0.02), ("val", 0.002))]
+LEARNERS = [Needles(M, K, 24, "ext") for M, K in SIZES] + [
+    Needles(M, K, 24, "val", scale=0.002) for M, K in SIZES
+]
 OTHERS = [Needles(2, 2000, 24, "hoef"), Needles(2, 500, 12, "merged"), Needles(2, 2000, 2, "uniform")]
 lower_learners: Claim[Needles] = Claim(
     statement="ε = ¼√(NM/K): mean regret of every learner here ≥ √(MNK)/24 − 3 standard errors",
