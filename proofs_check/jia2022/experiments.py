@@ -195,6 +195,14 @@ class Convergence:
         ax.set(xlabel="Δ", ylabel="distance", title="OU: what refining the grid does")
         ax.legend(fontsize=8)
 
+    def to_dataframe(self) -> Any:
+        """pandas frame: Δ and the distances, NaN where there is none."""
+        import pandas as pd
+
+        size = len(self.dt)
+        padded = {k: np.append(e, [np.nan] * (size - len(e))) for k, e in self.errors.items()}
+        return pd.DataFrame({"Δ": self.dt, **padded})
+
     @property
     def slopes(self) -> dict[str, float]:
         """Slope between the two finest grids."""

@@ -134,8 +134,10 @@ class Fitted:
         return [mixed(v) for v in CTDRoot(lam=self.lam).run(self.x.family).balls]
 
     def error(self, theta: list[Any]) -> Any:
-        """MSVE."""
-        return mixed(self.x.family.value_error(theta))
+        """MSVE, from its definition."""
+        f = self.x.family
+        gap = f.J - f.candidate(theta)
+        return mixed(f.integral(f.discount(2) * gap * gap))
 
     @cached_property
     def untraced(self) -> list[Any]:

@@ -343,7 +343,7 @@ class Squared:
 
     @cached_property
     def surprises(self) -> list[Any]:
-        """Coefficients of x in E[D_i^{θ°} | X_i = x] for all i."""
+        """Coefficients of 1, x, x² in E[D_i^{θ°} | X_i = x] for all i."""
         x = Setting(
             (F(0), F(0), F(1), F(0), F(0)),
             self.x0,
@@ -356,7 +356,7 @@ class Squared:
         )
         f = x.family
         truth = ValueFamily(f.process, f.x0, f.T, [x.tau], f.reward, base=f.J)
-        return [plain(row[0][0]) for row in Grid(truth, self.n).drift]
+        return [plain(c) for row in Grid(truth, self.n).drift for c in (*row[0], 0, 0)[:3]]
 
 
 no_reward_no_bias_toy: Claim[Squared] = Claim(
@@ -364,11 +364,11 @@ no_reward_no_bias_toy: Claim[Squared] = Claim(
     source=PAPER.at("derived"),
     let=decoded(lambda read: Squared(read.number(3, 8), 1 + read.below(8)), 4),
     assume=[],
-    then=Eq(lhs=lambda x: x.surprises, rhs=lambda x: [-F(1, 2 * x.n**2)] * x.n),
+    then=Eq(lhs=lambda x: x.surprises, rhs=lambda x: [-F(1, 2 * x.n**2), F(0), F(0)] * x.n),
     tight=Tight(Squared(F(0), 4), within=0),
     mutants=[
-        Mutant("E[D_i | F_{t_i}] = 0", rhs=lambda x: [F(0)] * x.n),
-        Mutant("−Δ²", rhs=lambda x: [-F(1, x.n**2)] * x.n),
+        Mutant("E[D_i | F_{t_i}] = 0", rhs=lambda x: [F(0)] * (3 * x.n)),
+        Mutant("−Δ²", rhs=lambda x: [-F(1, x.n**2), F(0), F(0)] * x.n),
     ],
     expect=CERTIFIED,
 )

@@ -17,7 +17,7 @@ import sympy
 from scipy.optimize import minimize_scalar
 from scipy.special import ndtr, owens_t
 
-from proofs_check.jia2022 import conditions, minimisers, rates, variation
+from proofs_check.jia2022 import conditions, experiments, minimisers, rates, variation
 from proofs_check.jia2022.black_scholes import Option, cost
 from proofs_check.jia2022.minimisers import Line, Wealth
 from proofs_check.jia2022.paths import Features
@@ -385,3 +385,45 @@ def test_single_paths_without_positivity() -> None:
     assert open_end.bilinear(open_end.v, open_end.v) == -1
     falling = Features(((F(1),), (F(2),), (F(0),)), (F(1), F(1, 5), F(1, 25)), (F(1),), (F(1),))
     assert falling.bilinear(falling.v, falling.v, grown=True) == F(-1, 5)
+
+
+# ---- experiments -----------------------------------------------------------------------------
+def test_rates_of_the_experiment() -> None:
+    out = experiments.convergence((4, 8, 16, 32, 64, 128))
+    slopes = list(out.slopes.values())
+    assert slopes[:3] == pytest.approx([1, 1, 2], abs=0.03)
+    assert slopes[3:] == pytest.approx([0, 0], abs=0.03)
+    assert out.to_dataframe().shape == (6, 6)
+
+
+def test_value_error_falls_along_the_trace() -> None:
+    path = experiments.trace_path(5)
+    assert (np.diff(path.error) < 0).all()
+    assert path.theta[0] == pytest.approx([0.220905052449, -0.426566398118], abs=DIGITS)
+    assert path.theta[-1] == pytest.approx([0.254640074914, -0.518370627487], abs=DIGITS)
+    assert path.error[-1] == pytest.approx(7.88288382e-5, abs=6e-14)
+
+
+def test_finer_grids_lead_away() -> None:
+    for curve, sign in ((experiments.finer_line((2, 4, 8)), -1), (experiments.finer_wealth((1, 2, 4, 8)), 1)):
+        assert (sign * np.diff(curve.theta) > 0).all()
+    assert (np.diff(experiments.finer_option().theta) > 0).all()
+
+
+def test_learners_on_the_same_episodes() -> None:
+    """Few episodes: means of 24 runs of the fast two; the signs of the differences are certain."""
+    out = experiments.three_learners((3000,), runs=24)
+    for name in ("martingale loss", "residual gradient"):
+        value = out.found[name][0]
+        z = (value.theta - out.exact[name]) / (value.runs.std(axis=0, ddof=1) / math.sqrt(24))
+        assert np.abs(z).max() < 6
+    assert out.found["residual gradient"][0].theta[1] < -1.2 < out.found["CTD(0)"][0].theta[1]
+    assert len(out.to_dataframe()) == 3
+
+
+def test_clstd_from_episodes() -> None:
+    found = experiments.sampled_clstd(40_000)
+    exact = CTDRoot(n=16).run(OU.family).theta
+    assert np.abs((found.theta - exact) / found.std_error).max() < 5
+    # the prototype of 200 000 episodes had standard errors 6.6e-4 and 3.9e-3
+    assert found.std_error == pytest.approx(np.array([6.6e-4, 3.9e-3]) * math.sqrt(5), rel=0.1)
