@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -111,6 +111,34 @@ def latent_regret(
         shift=0.0,
         verified=False,
     )
+
+
+def of_latent(
+    agent: object,
+    lmdp: LatentMDP,
+    K: int,
+    seeds: Iterable[int],
+    points: int | Sequence[int] | None,
+    progress: bool | None,
+    told: Mapping[str, object],
+) -> RegretCurve:
+    """`regret` of a latent MDP: the options that mean something there, and a refusal of the others."""
+    for name, value in told.items():
+        if value is not None:
+            raise InvalidArgument(
+                f"regret: {name}={value!r} says nothing of a latent MDP, whose learner knows R and plans "
+                "with total rewards ≤ 1; leave it out"
+            )
+    if not callable(getattr(agent, "run", None)):
+        raise InvalidArgument(
+            f"regret: agent is a {type(agent).__name__}, which learns one MDP; use solvers.LatentOptimism(), "
+            "or solvers.MergedAgent(agent) to throw the contexts together"
+        )
+    if points is not None and not isinstance(points, int):
+        raise InvalidArgument("regret: points is a list; give the number of episodes to record")
+    runner: Any = agent
+    shown = True if progress is None else progress
+    return latent_regret(runner, lmdp, K=K, seeds=seeds, points=points or POINTS, progress=shown)
 
 
 def recorded(K: int, points: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

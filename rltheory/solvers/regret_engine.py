@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numba
 import numpy as np
@@ -25,9 +25,13 @@ from ..arrays import FloatVec, IntVec
 from ..errors import InvalidArgument
 from ..kernels import regret as kernel
 from ..models.finite_horizon import FiniteHorizonMDP
+from ..models.latent import LatentMDP
 from ._progress import Progress
 from .agents.base import Agent, CompiledLearner, Learner, Task
 from .regret_curve import RegretCurve
+
+if TYPE_CHECKING:
+    from .latent_curve import LatentAgent
 
 BLOCK = 2048
 """Episodes of one compiled call, between which Ctrl-C and the progress bar are served."""
@@ -190,8 +194,8 @@ def _check_rewards(
 
 
 def regret(
-    agent: Agent,
-    model: FiniteHorizonMDP,
+    agent: Agent | LatentAgent,
+    model: FiniteHorizonMDP | LatentMDP,
     *,
     K: int,
     seeds: Iterable[int] = range(50),
@@ -209,7 +213,8 @@ def regret(
     Parameters
     ----------
     agent
-        A library agent (`rl.UCBVI()`, `rl.solvers.MVP()`, …), run compiled, or your own (see `Agent`).
+        A library agent (`rl.UCBVI()`, `rl.solvers.MVP()`, …), run compiled, or your own (see `Agent`); for a
+        latent MDP `rl.solvers.LatentOptimism()` or a `LatentAgent` of yours.
     model
         Undiscounted, without terminal reward.  Negative rewards are shifted by a constant, which
         changes no regret; the curve records it.
@@ -257,6 +262,11 @@ def regret(
     >>> round(float(curve.final[0]), 6)
     109.533333
     """
+    if isinstance(model, LatentMDP):
+        from .latent_curve import of_latent
+
+        told = {"vmax": vmax, "stationary": stationary, "noise": noise, "verify": verify or None}
+        return of_latent(agent, model, K, seeds, points, progress, told)
     if not isinstance(agent, Agent):
         raise InvalidArgument(
             f"regret: agent is a {type(agent).__name__} without learner(task, rng); see rl.solvers.Agent"

@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 
+import rltheory as rl
 from rltheory.errors import InvalidArgument
 from rltheory.models.gallery.latent import latent_hard, latent_three, wait_and_guess
 from rltheory.models.latent import LatentMDP
@@ -283,3 +284,12 @@ def test_curves_are_the_runs():
     for given, says in (({"K": 0}, "K=0"), ({"K": 5, "seeds": []}, "no seeds")):
         with pytest.raises(InvalidArgument, match=says):
             latent_regret(LatentOptimism(), EASY, **given)
+
+
+def test_regret_of_a_latent_model_goes_to_latent_learners():
+    curve = rl.regret(LatentOptimism(scale=0.02), EASY, K=500, seeds=[0])
+    assert curve.final[0] == pytest.approx(3.84, abs=1e-9)
+    with pytest.raises(InvalidArgument, match="MergedAgent"):
+        rl.regret(MVP(), EASY, K=5, seeds=[0])
+    with pytest.raises(InvalidArgument, match="vmax=1 says nothing"):
+        rl.regret(LatentOptimism(), EASY, K=5, seeds=[0], vmax=1)
