@@ -8,10 +8,12 @@ from fractions import Fraction as F
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 import rltheory as rl
 from rltheory.checks import CERTIFIED, Assumption, Claim, Eq, Leq, Mutant, Reader, Tight, decoded, run_module
 from rltheory.checks.strategies import lift_fields
-from rltheory.operators import Metric, dynamics_lipschitz, lipschitz, lipschitz_envelope
+from rltheory.operators import Metric, dynamics_lipschitz, kernel_distance, lipschitz, lipschitz_envelope
 
 from .setting import GAMMAS, HALF, PAPER, TwoModels, law, metric, misled, mixing, slip, table, two_models
 
@@ -86,6 +88,14 @@ class Smooth:
         return dynamics_lipschitz(self.M, self.metric)
 
     @cached_property
+    def least_K(self) -> Any:
+        """min_a of the same."""
+        S, D = self.M.S, self.metric
+        pairs = [(s, t) for s in range(S) for t in range(s)]
+        each = [kernel_distance(self.M.P[s], self.M.P[t], D) / D.D[s, t] for s, t in pairs]
+        return np.max(each, axis=0).min()
+
+    @cached_property
     def L_r(self) -> Any:
         """max_a L(r(·, a))."""
         return rewards_lipschitz(self.M, self.metric)
@@ -100,10 +110,13 @@ class Smooth:
         return self.L_r / (1 - contraction) if contraction != 1 else math.nan
 
 
-def drift(K: F, gamma: F = F(9, 10)) -> Smooth:
-    """S = {0, 1}: P(1|1) = K, P(0|0) = 1, r = s."""
-    P = [[[1, 0]], [[1 - K, K]]]
-    return Smooth(rl.MDP(table(P), table([[0], [1]]), gamma), Metric.line([0, 1]))
+def drift(K: F, gamma: F = F(9, 10), *, spare: bool = False) -> Smooth:
+    """S = {0, 1}: P(1|1) = K, P(0|0) = 1, r = s; a spare action leads to 0 and pays −9."""
+    P: list[list[list[Any]]] = [[[1, 0]], [[1 - K, K]]]
+    r = [[0], [1]]
+    if spare:
+        P, r = [[[1, 0], P[0][0]], [[1, 0], P[1][0]]], [[-9, 0], [-9, 1]]
+    return Smooth(rl.MDP(table(P), table(r), gamma), Metric.line([0, 1]))
 
 
 def stretch(step: F = F(1, 20), gamma: F = F(9, 10)) -> Smooth:
@@ -116,7 +129,7 @@ def smooth(read: Reader) -> Smooth:
     """Random models with similar rows, deterministic maps of a line, drifts, stretched lines."""
     gamma, kind = GAMMAS[read.below(4)], read.below(4)
     if kind == 0:
-        return drift(F(1 + read.below(16), 16), gamma)
+        return drift(F(1 + read.below(16), 16), gamma, spare=bool(read.below(2)))
     if kind == 1:
         return stretch(F(1 + read.below(12), 64), gamma)
     n, m = 2 + read.below(3), 1 + read.below(2)
@@ -141,10 +154,11 @@ lipschitz_of_Vstar: Claim[Smooth] = Claim(
     then=Leq(lhs=lambda x: x.L_star, rhs=lambda x: x.bound(x.M.gamma * x.K)),
     certify=lift_fields,
     tight=Tight([drift(K, g) for K in (F(0), F(1, 4), HALF, F(1)) for g in (HALF, F(9, 10))], within=0),
-    named={"stretched": stretch()},
+    named={"stretched": stretch(), "an action to spare": drift(HALF, spare=True)},
     mutants=[
         Mutant("K² for K", rhs=lambda x: x.bound(x.M.gamma * x.K**2)),
         Mutant("K dropped: L_r/(1−γ)", rhs=lambda x: x.bound(x.M.gamma)),
+        Mutant("K of the calmest action", rhs=lambda x: x.bound(x.M.gamma * x.least_K)),
         Mutant("any K", drop="γK < 1"),
     ],
     expect=CERTIFIED,
