@@ -267,7 +267,7 @@ class Mixed(Model):
 def read_mixed(read: Reader) -> Mixed:
     """Two weightings; every context can start in every state."""
     x = read_model(read)
-    x = x.replace(nu=np.asarray((x.nu + F(1, x.S)) / 2), normalisation="waive")
+    x = x.replace(nu=np.asarray((x.nu + F(1, x.S)) / 2), normalisation="rescale")
     return Mixed(x, tuple(F(k) for k in read.weights(x.M)), F(1 + read.below(3), 4))
 
 
