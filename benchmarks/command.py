@@ -19,6 +19,7 @@ PARTS = (
     "distributional",
     "paths",
     "stock",
+    "regret",
     "table",
     "plot",
     "list",

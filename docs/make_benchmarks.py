@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
 RESULTS = ROOT / "benchmarks" / "results"
 PICTURE = ROOT / "docs" / "_static" / "benchmarks.png"
-PARTS = ("families", "small", "bandwidth", "memory", "cold-start", "stock")
+PARTS = ("families", "small", "bandwidth", "memory", "cold-start", "stock", "regret")
 
 
 def blocks() -> dict[str, str]:

@@ -423,5 +423,5 @@ def plot_horizons(
     ax.set_xscale("log", base=2)
     ax.set_yscale("log")
     ax.set(xlabel="horizon H", ylabel="final pseudo-regret" + (" / vmax" if per_vmax else ""))
-    ax.legend(frameon=False)
+    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return ax

@@ -403,6 +403,18 @@ def test_the_command_line_hands_over(capsys: Any, monkeypatch: Any) -> None:
     assert "clone the repository" in capsys.readouterr().err
 
 
+def test_regret_rows_have_numbers(monkeypatch: Any) -> None:
+    from benchmarks import regret, stream
+
+    monkeypatch.setattr(stream, "LEAST", 1e5)
+    monkeypatch.setattr(regret, "EPISODES", 20)
+    found = regret.learners(3, 4, 1, "/no/such/python")
+    assert len(found) == len(regret.agents())
+    assert all(row["µs an episode"] > 0 for row in found)
+    with pytest.raises(ValueError, match="regret has small, medium"):
+        regret.measure(SimpleNamespace(size=["huge"], repeats=1, python=""))
+
+
 def test_stock_rows_have_numbers(monkeypatch: Any) -> None:
     from benchmarks import stock, stream
 
