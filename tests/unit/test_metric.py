@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from fractions import Fraction as F
 from typing import Any
 
@@ -14,7 +15,7 @@ from scipy.optimize import linprog
 
 import rltheory as rl
 from rltheory.checks import Reader, decoded
-from rltheory.errors import InvalidArgument
+from rltheory.errors import InvalidArgument, MissingBackend
 from rltheory.kernels import simplex
 from rltheory.operators import (
     Metric,
@@ -160,6 +161,33 @@ def test_large_laws_agree_with_a_general_solver() -> None:
     assert t.value == pytest.approx(reference, abs=1e-9)
     assert t.lower <= t.value <= t.upper
     assert t.error < 1e-11
+
+
+def test_pot_is_certified_like_the_kernel() -> None:
+    pytest.importorskip("ot", reason="POT is not installed: pip install rltheory[transport]")
+    rng = np.random.default_rng(1)
+    for n in (2, 5, 60):
+        x = rng.random((n, 2))
+        m = Metric(np.abs(x[:, None] - x[None]).sum(axis=-1))
+        p, q = rng.dirichlet(np.ones(n), 2)
+        ours, theirs = wasserstein_1(p, q, m), wasserstein_1(p, q, m, backend="pot")
+        assert theirs.lower <= ours.upper
+        assert ours.lower <= theirs.upper
+        assert theirs.error < 1e-11
+
+
+def test_a_missing_or_unfit_backend_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    p, q = rl.exact_array([1, 0, 0]), rl.exact_array([0, 0, 1])
+    with pytest.raises(InvalidArgument, match="backend='pot' with rationals"):
+        wasserstein_1(p, q, THREE, backend="pot")
+    a, b = p.astype(float), q.astype(float)
+    with pytest.raises(InvalidArgument, match="backend='pot' with within=2"):
+        wasserstein_1(a, b, THREE.float(), within=2, backend="pot")
+    with pytest.raises(InvalidArgument, match="backend='gpu', must be"):
+        wasserstein_1(a, b, THREE.float(), backend="gpu")  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "ot", None)
+    with pytest.raises(MissingBackend, match=r"pip install rltheory\[transport\]"):
+        wasserstein_1(a, b, THREE.float(), backend="pot")
 
 
 @pytest.mark.parametrize(
