@@ -91,7 +91,7 @@ def _solution(A: Any, b: Any, family: ValueFamily, what: str, *, free: bool = Fa
         raise InvalidArgument(f"{what}: A and b are zero, condition=inf; choose features that depend on x")
     left, right = A[np.ix_(used, used)], b[used]
     middle = np.array([[float(v) for v in row] for row in left])
-    condition = float(np.linalg.cond(middle))
+    condition = float(np.linalg.cond(middle)) if np.isfinite(middle).all() else float("inf")
     exact = not any(isinstance(v, arb) for v in [*left.reshape(-1), *right])
     try:
         balls = solve_linear(left, right) if exact else ball.solve_linear(left, right)

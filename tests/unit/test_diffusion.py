@@ -284,6 +284,32 @@ def test_quadratic_variation_does_not_see_functions_of_time() -> None:
     assert MeanSquareTDRoot(n=4).run(fam).condition > 1
 
 
+def test_named_processes_and_doubles() -> None:
+    """Named processes convert; doubles are the rationals they store: nearby rationals give nearby roots."""
+    _, x, tau = coordinates(1)
+    exact = ValueFamily(
+        PolynomialDiffusion(0, F(-4, 5), F(9, 25)), F(2, 5), 1, [tau, tau * x * x], x * x, x * x, F(3, 10)
+    )
+    named = ValueFamily(
+        rl.processes.OU(kappa=0.8, mean=0.0, sigma=0.6), 0.4, 1, [tau, tau * x * x], x * x, x * x, 0.3
+    )
+    for solver in (CTDRoot(), CTDRoot(lam=0.5), MartingaleLossRoot(n=8), MeanSquareTDRoot(n=8)):
+        a, b = solver.run(exact), solver.run(named)
+        assert a.theta == pytest.approx(b.theta, abs=1e-12) and b.error < 1e-15
+
+
+def test_directions_without_noise_or_discount() -> None:
+    """β = 0: a function of time that vanishes at both ends is a null direction of CTD(0)."""
+    t, x, tau = coordinates(1)
+    fam = ValueFamily(PolynomialDiffusion(0, 0, 1), 1, 1, [tau * t, tau * x], reward=x)
+    with pytest.raises(InvalidArgument, match="singular"):
+        CTDRoot().run(ValueFamily(fam.process, 1, 1, [tau * t], reward=x))
+    A = CTDRoot().run(fam).A
+    assert A[0, 0] == 0 and A[1, 1] > 0
+    discounted = ValueFamily(fam.process, 1, 1, [tau * t], reward=x, beta=F(1, 10))
+    assert CTDRoot().run(discounted).A[0, 0] > 0
+
+
 # ---- refusals --------------------------------------------------------------------------------
 def test_refusals() -> None:
     t, x, tau = coordinates(1)
