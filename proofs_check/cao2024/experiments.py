@@ -298,26 +298,18 @@ class Looseness:
 
 
 def looseness() -> Looseness:
-    """One evaluation of K = 0's successor at the optimum: ‖Θ⁺‖‖δΞ‖ and ‖ω̂ − ω‖."""
-    from scipy.linalg import expm
-
+    """One evaluation of the optimal gain from ten windows: ‖Θ⁺‖‖δΞ‖ and ‖ω̂ − ω‖."""
     from rltheory.operators import trapezoid
-    from rltheory.solvers._integral_data import linear_window
+    from rltheory.solvers._integral_data import linear_windows
 
     model = third_order().model.float()
     best = solve_riccati(model).X
     K = model.gain(best)
     F, M = model.closed_loop(K), model.cost(K)
-    M = (M + M.T) / 2
-    rule = trapezoid(np.linspace(0, 0.1, 5))
-    x = np.array([2.0, -2.0, 3.0])
-    rows, deltas = [], []
-    for _ in range(10):
-        row, xi, end = linear_window(F, M, x, rule, 0.1)
-        rows.append(row)
-        deltas.append(xi - (x @ best @ x - end @ best @ end))
-        x = expm(F * 0.1) @ x
-    sigma = np.linalg.svd(np.array(rows), compute_uv=False)
+    M, x = (M + M.T) / 2, np.array([2.0, -2.0, 3.0])
+    Theta, Xi, _ = linear_windows(F, M, x, trapezoid(np.linspace(0, 0.1, 5)), 0.1, 10)
+    _, true, _ = linear_windows(F, M, x, None, 0.1, 10)
+    sigma, deltas = np.linalg.svd(Theta, compute_uv=False), Xi - true
     out = QuadratureIteration(0.1, 5, K0=K, max_iter=1).run(model)
     gap = lq.to_array(lq.ball_matrix(out.P - best))[np.triu_indices(3)]
     return Looseness(sigma, float(np.linalg.norm(deltas) / sigma[-1]), float(np.linalg.norm(gap)))

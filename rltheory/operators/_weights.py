@@ -78,8 +78,7 @@ def dense_weights(u: NDArray[Any], T: float, cov: Covariance, nugget: float) -> 
     if condition > DENSE_LIMIT:
         raise InvalidArgument(
             f"bayesian_quadrature: cond K = {condition:.1e} exceeds {DENSE_LIMIT:.0e}, so weights of "
-            "the dense "
-            'method would be noise; use method="state-space" or "balls", or declare a nugget'
+            'the dense method would be noise; use method="state-space" or "balls", or declare a nugget'
         )
     z = np.asarray(cov.embedding(u, T))
     w = sla.cho_solve(sla.cho_factor(K), z)

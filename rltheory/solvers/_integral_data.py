@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..errors import InvalidArgument
 from ..models.control import LQR, ControlAffine
 from ..operators.quadrature import Quadrature
+from .lyapunov import solve_lyapunov
 
 if TYPE_CHECKING:
     from .integral_rl import IntegralRL, PolicyIterates
@@ -30,21 +31,25 @@ def as_matrix(omega: Array, n: int) -> Array:
     return P + np.triu(P, 1).T
 
 
-def linear_window(
-    F: Array, M: Array, x: Array, rule: Quadrature | None, T: float
-) -> tuple[Array, float, Array]:
-    """(φ(x) − φ(x(T)), Ξ row, x(T)) of ẋ = Fx with cost xᵀMx."""
+def linear_windows(
+    F: Array, M: Array, x: Array, rule: Quadrature | None, T: float, count: int
+) -> tuple[Array, Array, Array]:
+    """(Θ, Ξ, last state) over `count` windows of ẋ = Fx with cost xᵀMx."""
     from scipy.linalg import expm
 
-    end = expm(F * T) @ x
-    row = quadratic_features(x) - quadratic_features(end)
-    if rule is None:
-        from .lyapunov import solve_lyapunov
-
-        P = solve_lyapunov(F, M).X
-        return row, float(x @ P @ x - end @ P @ end), end
-    xs = [expm(F * float(t)) @ x for t in rule.nodes]
-    return row, float(rule.integrate([y @ M @ y for y in xs])), end
+    whole = expm(F * T)
+    flows = [] if rule is None else [expm(F * float(t)) for t in rule.nodes]
+    P = solve_lyapunov(F, M).X if rule is None else M
+    rows, rhs = [], []
+    for _ in range(count):
+        end = whole @ x
+        rows.append(quadratic_features(x) - quadratic_features(end))
+        if rule is None:
+            rhs.append(float(x @ P @ x - end @ P @ end))
+        else:
+            rhs.append(float(rule.integrate([y @ M @ y for y in (E @ x for E in flows)])))
+        x = end
+    return np.array(rows), np.array(rhs), x
 
 
 def nonlinear_windows(
@@ -139,12 +144,7 @@ def run(solver: IntegralRL, model: LQR | ControlAffine) -> PolicyIterates:
             if (worst := unstable_eigenvalue(F)) is not None:
                 ending, message = "unstable", f"gain {len(values) + 1} has the eigenvalue {worst:.6g}"
                 break
-            rows, rhs = [], []
-            for _k in range(solver.windows):
-                row, xi, x = linear_window(F, (M + M.T) / 2, x, rule, solver.T)
-                rows.append(row)
-                rhs.append(xi)
-            Theta, Xi = np.array(rows), np.array(rhs)
+            Theta, Xi, x = linear_windows(F, (M + M.T) / 2, x, rule, solver.T, solver.windows)
         else:
             Theta, Xi, x = nonlinear_windows(model, omega, x, rule, solver.T, solver.windows, solver.rtol)
         new, residual, sigma = least_squares(Theta, Xi, scale)

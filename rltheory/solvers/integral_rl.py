@@ -40,7 +40,9 @@ from .lyapunov import CertifiedMatrix, lyapunov_error, solve_lyapunov, solve_ric
 
 RuleName = Literal["trapezoid", "simpson", "gauss"]
 Rule = RuleName | Matern | Wiener
-Ending = Literal["solved", "max_iter", "unstable"]
+Ending = Literal["solved", "max_iter", "unstable", "diverged"]
+FAR = 1e12
+"""Values beyond this many times the first count as diverged."""
 
 
 def window_rule(
@@ -86,8 +88,8 @@ class PolicyIterates:
     steps
         ‖ω_k − ω_{k−1}‖₂ after each step but the first.
     ending
-        "solved", "max_iter" or "
-        ""unstable" (the next gain does not stabilise, so there is nothing to evaluate).
+        "solved", "max_iter", "diverged", or "unstable": the next gain does not stabilise, so there is nothing
+        to evaluate.
     error
         Proved bound on ‖P − evaluation of the last gain by this rule‖₂, stored nodes and weights; 0 for
         rational Kleinman; None for data.
@@ -146,8 +148,7 @@ def _initial_gain(model: LQR, K0: ArrayLike | None) -> NDArray[Any]:
     if (worst := unstable_eigenvalue(model.closed_loop(K))) is not None:
         raise InvalidArgument(
             f"K0: A − BK0 has the eigenvalue {worst:.6g} (real part ≥ 0), so its cost is infinite; "
-            "start from a "
-            "stabilising gain"
+            "start from a stabilising gain"
         )
     return K
 
@@ -276,6 +277,10 @@ def _iterate(
         values.append(out.X)
         gains.append(K)
         error = out.error
+        if not _size(out.X) <= FAR * (1 + _size(values[0])):
+            ending = "diverged"
+            message = f"‖P‖ > {FAR:.0e} times the first after {len(values)} evaluations; refine the mesh"
+            break
         if len(values) > 1:
             steps.append(_size(values[-1] - values[-2]))
             if steps[-1] <= tol:

@@ -185,8 +185,7 @@ def solve_riccati(model: LQR) -> CertifiedMatrix:
         if not 4 * y * y * lq.frobenius(S) * rho < 1:
             raise InvalidModel(
                 f"solve_riccati: residual {float(rho.mid()):.2e} with amplification {float(y.mid()):.2e} is "
-                "too large "
-                "to certify; pass model.exact()"
+                "too large to certify; pass model.exact()"
             )
         return CertifiedMatrix(P, _up(2 * y * rho), _up(rho), _up(y), "SciPy, one Newton step")
 
@@ -246,8 +245,7 @@ def _check_pair(model: LQR) -> None:
         if reach <= STABILISABLE * size:
             raise InvalidModel(
                 f"LQR: (A, B) is not stabilisable: no control moves the eigenvalue {value:.6g} of A "
-                "(real part "
-                "≥ 0); change B or remove that mode"
+                "(real part ≥ 0); change B or remove that mode"
             )
         if abs(value.real) <= 1e-12 * size:
             seen = np.linalg.svd(np.vstack([A - value * np.eye(n), Q.astype(complex)]), compute_uv=False)[-1]
