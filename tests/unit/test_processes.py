@@ -14,6 +14,7 @@ from scipy import integrate, stats
 import rltheory as rl
 from rltheory.errors import InvalidArgument
 from rltheory.kernels import normals as draws
+from rltheory.kernels import paths
 from rltheory.models.processes import (
     CIR,
     GBM,
@@ -281,6 +282,15 @@ def test_parameters_may_be_rational() -> None:
     assert np.allclose(
         ou.sample(F(2, 5), 1, 4, 3, 0), OU(0.8, 0.0, 0.6).sample(0.4, 1.0, 4, 3, 0), rtol=1e-14
     )
+
+
+def test_exponentials_to_a_few_units() -> None:
+    """Against the library function, small and huge exponents, both signs, more columns than a buffer."""
+    y = np.concatenate([np.linspace(-680, 680, 5000), np.linspace(-1, 1, 4001), [0.0, 705.0, -740.0, 708.0]])
+    out = np.stack([np.concatenate([[3.0], np.diff(y, prepend=0.0)])])
+    total = np.cumsum(out[0, 1:])  # the exponents as the kernel adds them up
+    paths.exponential(0.0, 1.0, out)
+    assert out[0, 1:] == pytest.approx(3.0 * np.exp(total), rel=1e-15, abs=1e-320)
 
 
 # ---- linear --------------------------------------------------------------------------------
