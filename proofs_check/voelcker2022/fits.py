@@ -1,4 +1,4 @@
-"""Which model each loss prefers: unconstrained, one coordinate only, rank one, and under noise.
+"""Which model each loss prefers: unconstrained, one coordinate only, rank one.
 
 Gaussian expectations of polynomials of degree ≤ 5 are sums over five rational nodes: P(0) = ½, P(±1) = 1/6,
 P(±2) = 1/12 has the moments 0, 1, 0, 3, 0 of N(0, 1).
@@ -360,51 +360,6 @@ rank1_lq_fits: Claim[RankOne] = Claim(
     ],
     expect=SUPPORTED,
     draws=50,
-)
-
-
-# ---- noise -----------------------------------------------------------------------------------
-@dataclass(frozen=True, eq=False)
-class Noisy:
-    """Let s' = m + ςx, x ~ N(0, 1), V = ½s²: the model predicts one number."""
-
-    m: F
-    spread: F
-
-    @cached_property
-    def S(self) -> Table:
-        """Next states at the nodes."""
-        return table([[self.m + self.spread * x] for x in NODES])
-
-    @cached_property
-    def fitted(self) -> F:
-        """The library's weighted fit to a constant feature."""
-        fit = fit_linear_model(table([[1]] * 5), self.S, self.S, weights=table(PROBS))
-        return F(fit.W[0, 0])
-
-    @property
-    def closed(self) -> F:
-        """m(m² + 3ς²)/(m² + ς²)."""
-        return self.m * (self.m**2 + 3 * self.spread**2) / (self.m**2 + self.spread**2)
-
-
-stochastic_bias: Claim[Noisy] = Claim(
-    statement="s' ~ N(m, ς²), V = ½s²: VaGraM predicts E[s'³]/E[s'²] = m(m² + 3ς²)/(m² + ς²), not m",
-    source=PAPER.at("derived: the loss presumes deterministic dynamics"),
-    let=decoded(
-        lambda read: Noisy(F(1 + read.below(16), 4) * (1 if read.below(2) else -1), F(read.below(17), 4)), 6
-    ),
-    assume=[],
-    then=Eq(lhs=lambda x: x.fitted, rhs=lambda x: x.closed),
-    tight=Tight(Noisy(HALF, F(1)), within=0),
-    mutants=[
-        Mutant("unbiased", rhs=lambda x: x.m),
-        Mutant(
-            "the value-matching point: ŝ² = m² + ς²",
-            then=Eq(lambda x: x.fitted**2, lambda x: x.m**2 + x.spread**2),
-        ),
-    ],
-    expect=CERTIFIED,
 )
 
 

@@ -1,12 +1,14 @@
-"""Gaussian smoothing of a value function on the line: what noise in the samples does to its slope.
+"""Gaussian smoothing of a value function on a line or a circle: what noise in the samples does to slopes.
 
-V is piecewise linear and constant beyond its first and last knot; two knots at one place are a jump.
+V is piecewise linear and constant beyond its first and last knot, or repeats itself (a circle); two knots at
+one place are a jump.
 V_σ(x) = E V(x + σZ), so V_σ'(x) = Σ m_k [Φ((b_k − x)/σ) − Φ((a_k − x)/σ)] + Σ J_k φ((x_k − x)/σ)/σ over the
 pieces (a_k, b_k) of slope m_k and the jumps J_k.  Both bounds are compared after multiplication by σ√(2π).
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction as F
 from functools import cached_property
@@ -24,11 +26,12 @@ BITS = 256
 
 @dataclass(frozen=True)
 class Curve:
-    """Let V pass through the points (knots, values); let N(0, σ²) smooth it."""
+    """Let V pass through the points (knots, values), once or again and again; let N(0, σ²) smooth it."""
 
     knots: tuple[F, ...]
     values: tuple[F, ...]
     sigma: F
+    circle: bool = False
 
     @cached_property
     def pieces(self) -> list[tuple[F, F, F]]:
@@ -60,14 +63,22 @@ class Curve:
     def places(self) -> list[F]:
         """Where slopes are looked at: knots, midpoints, and points beside."""
         mids = [(a + b) / 2 for a, b, _ in self.pieces]
+        if self.circle:
+            return sorted({*self.knots, *mids})
         return sorted({*self.knots, *mids, self.knots[0] - self.sigma, self.knots[-1] + self.sigma})
 
     def slope(self, x: F) -> Any:
         """σ√(2π)·|V_σ'(x)|."""
         with ball.precision(BITS):
             root = (arb.pi() / 2).sqrt()
-            total = arb(0)
-            for a, b, rise in self.pieces:
+            total, period = arb(0), self.knots[-1] - self.knots[0]
+            turns = math.ceil(25 * self.sigma / period) + 2 if self.circle else 0
+            if self.circle:  # what lies further away: at most Σ|rise|·exp(−(distance/σ)²/2) a turn
+                far = ball.to_arb((turns * period) / self.sigma)
+                rises = sum(abs(r) for _, _, r in self.pieces)
+                total += arb(0, (4 * ball.to_arb(rises) * (-far * far / 2).exp()).upper())
+            copies = [k * period for k in range(-turns, turns + 1)]
+            for a, b, rise in [(a + c, b + c, r) for c in copies for a, b, r in self.pieces]:
                 lo, hi = ((ball.to_arb((t - x) / self.sigma)) for t in (a, b))
                 if a == b:
                     total += ball.to_arb(rise) * (-lo * lo / 2).exp()
@@ -116,7 +127,7 @@ def ramp(width: F, sigma: F) -> Curve:
 
 def curve(read: Reader) -> Curve:
     """Up to five knots, jumps among them; σ from ¼ to 1¼ (256 bits tell apart what Φ leaves out)."""
-    kind, n = read.below(4), 2 + read.below(4)
+    kind, n = read.below(5), 2 + read.below(4)
     sigma = F(4 + read.below(17), 16)
     if kind == 0:
         return step(sigma)
@@ -124,10 +135,14 @@ def curve(read: Reader) -> Curve:
         return ramp(F(1 + read.below(16), 8), sigma)
     knots = [F(0)]
     for _ in range(n - 1):
-        knots.append(knots[-1] + (F(1 + read.below(8), 4) if kind == 2 or read.below(3) else 0))
-    return Curve(tuple(knots), tuple(F(read.below(9) - 4, 2) for _ in knots), sigma)
+        knots.append(knots[-1] + (F(1 + read.below(8), 4) if kind != 3 or read.below(3) else 0))
+    values = [F(read.below(9) - 4, 2) for _ in knots]
+    if kind == 4:
+        return Curve((*knots, knots[-1] + 1), (*values, values[0]), sigma, circle=True)
+    return Curve(tuple(knots), tuple(values), sigma)
 
 
+ROUND = Curve((F(0), F(0), F(1), F(1), F(2)), (F(0), F(1), F(1), F(0), F(0)), F(1, 4), circle=True)
 STEPS = [step(F(1, 100)), step(F(3, 100)), step(F(1, 20))]
 
 smoothing: Claim[Curve] = Claim(
@@ -137,7 +152,10 @@ smoothing: Claim[Curve] = Claim(
     assume=[],
     then=Leq(lhs=lambda x: x.sides, rhs=lambda x: x.bounds),
     tight=Tight(STEPS, within=0),
-    named={"two bumps": Curve((F(0), F(1), F(1), F(2)), (F(0), F(1), F(-1), F(0)), HALF)},
+    named={
+        "a step round a circle": ROUND,
+        "two bumps": Curve((F(0), F(1), F(1), F(2)), (F(0), F(1), F(-1), F(0)), HALF),
+    },
     mutants=[
         Mutant("osc/(2σ√(2π))", then=Leq(lambda x: x.slopes, lambda x: x.osc / 2)),
         Mutant(

@@ -13,8 +13,9 @@ import rltheory as rl
 from proofs_check.blonde2022.gradients import Turning, summarised, summarised_finite, summarised_limit
 from proofs_check.blonde2022.necessity import BEST, Tripling
 from proofs_check.blonde2022.setting import Linear, aligned, scalar, table, turning
-from proofs_check.voelcker2022.fits import DISTRACTED, SPREAD, Noisy
+from proofs_check.voelcker2022.fits import DISTRACTED, SPREAD
 from proofs_check.voelcker2022.losses import AXIS
+from proofs_check.voelcker2022.noise import Noisy
 from proofs_check.voelcker2022.setting import Batch, curved
 from proofs_check.voelcker2022.values import mixing as chains
 from proofs_check.zheng2023.local import FAR_MASS
