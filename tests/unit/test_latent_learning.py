@@ -293,3 +293,10 @@ def test_regret_of_a_latent_model_goes_to_latent_learners():
         rl.regret(MVP(), EASY, K=5, seeds=[0])
     with pytest.raises(InvalidArgument, match="vmax=1 says nothing"):
         rl.regret(LatentOptimism(), EASY, K=5, seeds=[0], vmax=1)
+
+
+def test_optima_of_long_words_come_from_alpha_vectors():
+    model = latent_hard(18, 1, 3, 2, [(0, 0), (0, 1)], 0.1, 1.0)
+    with pytest.raises(InvalidArgument, match="beliefs"):
+        BeliefDP().run(model)
+    assert start_optima(model).sum() == pytest.approx(0.6, abs=1e-12)

@@ -236,11 +236,16 @@ class MergedAgent:
 
 
 def start_optima(lmdp: LatentMDP) -> FloatVec:
-    """(S,) w∘ν(s)·V*(s), as doubles: V* = Σ_s of them."""
+    """(S,) w∘ν(s)·V*(s) as doubles, V* = Σ_s of them; by beliefs, by alpha vectors where those are too many."""
+    from ..latent_alpha import AlphaDP
     from ..latent_belief import BeliefDP
 
-    sol = BeliefDP().run(lmdp.float())
-    out: FloatVec = (sol.model.start.T * sol.alpha).sum(axis=1)
+    model = lmdp.float()
+    try:
+        sol = BeliefDP().run(model)
+    except InvalidArgument:
+        sol = AlphaDP().run(model)
+    out: FloatVec = (model.start.T * sol.alpha).sum(axis=1)
     return out
 
 
