@@ -156,6 +156,23 @@ CASES: dict[str, list[Case]] = {
             "rl.operators.density_ratio([0.5, -0.5], [1, 0])", InvalidArgument, "d has -0.5 at entry 1", "≥ 0"
         ),
     ],
+    "Multitask bandits": [
+        case(
+            "rl.models.MultitaskBandit(np.zeros((0, 2, 2, 1)), [[0.5]])",
+            InvalidModel,
+            "shape=(0, 2, 2, 1)",
+            "at least one representation",
+        ),
+        case("rl.models.MultitaskBandit([[[[1.0]]]], [[2.0]])", InvalidModel, "‖θ_0‖=2", "raise it or scale"),
+        case(
+            "rl.models.MultitaskBandit([[[[1.0]]], [[[1.0, 0.0]]]], [[0.5]])",
+            InvalidModel,
+            "different shapes",
+            "same (X, A, k)",
+        ),
+        case("rl.solvers.GFUCB(T=5, lam=0.0)", InvalidArgument, "lam=0.0", "positive"),
+        case("rl.operators.eluder_dimension(np.zeros((2, 13)))", InvalidArgument, "13 points", "at most 12"),
+    ],
     "Laws of returns": [
         case(
             "rl.OutcomeMDP.from_lists([[[(0.5, 0, 1.0), (0.5, 0, np.nan)]]], 0.9)",
@@ -284,7 +301,7 @@ CASES: dict[str, list[Case]] = {
             "above 0",
         ),
         case(
-            "rl.processes.CIR(1, 0, 0.5).sample([0.2, 0.0], 1.0, 4, 2, seed=0)",
+            "rl.processes.CIR(1, 0.1, 0.5).sample([0.2, 0.0], 1.0, 4, 2, seed=0)",
             InvalidArgument,
             "x0=0.0",
             "above 0",
@@ -405,6 +422,84 @@ CASES: dict[str, list[Case]] = {
             InvalidArgument,
             "Z has shape (2, 1)",
             "(1, q)",
+        ),
+    ],
+    "Continuous control and quadrature": [
+        case(
+            "rl.models.LQR(P[0], [[0.0], [1.0]], [[1.0, 1.0], [0.0, 1.0]], [[1.0]])",
+            InvalidModel,
+            "Q[0, 1]=1.0 and Q[1, 0]=0.0",
+            "(Q + Qᵀ)/2",
+        ),
+        case(
+            "rl.models.LQR([[0.5]], [[1.0]], [[1.0]], [[0.0]])",
+            InvalidModel,
+            "R has the eigenvalue 0",
+            "positive definite",
+        ),
+        case(
+            "rl.solvers.Kleinman().run(rl.gallery.scalar_lqr())",
+            InvalidArgument,
+            "A − BK0 has the eigenvalue 0.5",
+            "start from a stabilising gain",
+        ),
+        case(
+            "rl.solvers.solve_lyapunov([[1.0]], [[1.0]])",
+            InvalidModel,
+            "eigenvalue 1",
+            "real part < 0",
+        ),
+        case(
+            "m = rl.models.LQR([[3.0, 0.0], [0.0, -1.0]], [[0.0], [1.0]], np.eye(2), [[1.0]])\n"
+            "rl.solvers.solve_riccati(m)",
+            InvalidModel,
+            "not stabilisable",
+            "eigenvalue 3",
+        ),
+        case(
+            "rl.solvers.QuadratureIteration(N=4, rule='simpson').run(rl.gallery.third_order_lqr())",
+            InvalidArgument,
+            "N=4 nodes, must be odd",
+            "use trapezoid",
+        ),
+        case(
+            "solver = rl.solvers.QuadratureIteration(0.4, 2, K0=[[2.5]])\n"
+            "solver.run(rl.gallery.scalar_lqr()).raise_if_failed()",
+            NotConverged,
+            "diverged",
+            "refine the mesh",
+        ),
+        case(
+            "rl.solvers.IntegralRL((1.0, 0.0, 0.0), windows=2).run(rl.gallery.third_order_lqr())",
+            InvalidArgument,
+            "windows=2 rows for 6 unknowns",
+            "at least 6",
+        ),
+        case(
+            "rl.operators.even_nodes(1.0, 1)",
+            InvalidArgument,
+            "N=1",
+            "N=2 is one trapezoid",
+        ),
+        case(
+            "rl.operators.simpson([0.0, 0.4, 1.0])",
+            InvalidArgument,
+            "not evenly spaced",
+            "use trapezoid or bayesian_quadrature",
+        ),
+        case(
+            "k = rl.operators.Matern(3.5, lengthscale=3.0)\n"
+            "rl.operators.bayesian_quadrature(np.linspace(0, 1, 33), k, method='dense')",
+            InvalidArgument,
+            "cond K",
+            'method="state-space"',
+        ),
+        case("rl.operators.Matern(2, 1.0)", InvalidArgument, "nu=2", "1/2, 3/2, 5/2 or 7/2"),
+        case(
+            "rl.solvers.window_rule(0.1, 5, 'trapezoid', nugget=1e-8)",
+            InvalidArgument,
+            "nugget=1e-08",
+            "Bayesian rules only",
         ),
     ],
     "Regret": [

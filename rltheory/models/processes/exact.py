@@ -133,7 +133,7 @@ class ScalarDiffusion:
             out = exponential_paths((rate - 0.5 * size) * dt, math.sqrt(size * dt), x, *crew)
         else:
             x = sign * (check_start(x0, paths, self._name) - c)
-            if np.min(x) < 0 or (np.min(x) == 0 and drift == 0):
+            if np.min(x) <= 0:
                 raise InvalidArgument(
                     f"{self._name}: x0={float_array(x0).reshape(-1)[np.argmin(x)]}, must lie "
                     f"{'above' if sign > 0 else 'below'} {c:g}, where the volatility ends"

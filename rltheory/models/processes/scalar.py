@@ -145,7 +145,7 @@ class CIR(ScalarDiffusion):
     Raises
     ------
     InvalidModel
-        σ ≤ 0, κm < 0, or a parameter is not finite.  `sample` refuses x0 < 0, and x0 = 0 where 0 absorbs.
+        σ ≤ 0, κm < 0, or a parameter is not finite.  `sample` refuses x0 ≤ 0.
 
     Examples
     --------
