@@ -135,7 +135,7 @@ CASES: dict[str, list[Case]] = {
             "[0, 1]",
         ),
         case(
-            "locks = rl.gallery.noisy_locks(2)\nrl.solvers.GLOW(rl.solvers.ModelClasses(locks), T=10, delta=0.0)",
+            "rl.solvers.GLOW(rl.solvers.ModelClasses(rl.gallery.noisy_locks(2)), T=10, delta=0.0)",
             InvalidArgument,
             "delta=0.0",
             "(0, 1)",
