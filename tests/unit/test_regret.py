@@ -149,6 +149,42 @@ def test_blocks_do_not_show() -> None:
     assert a.final[0] - a.pseudo[0, 0] < 1e-9  # 3000 random episodes show the best policy
 
 
+def test_states_follow_the_stream_of_the_protocol() -> None:
+    seen: list[Any] = []
+
+    class Watcher:
+        """Plays the least action there is and keeps what it sees."""
+
+        def __init__(self, task: Any) -> None:
+            self.task = task
+
+        def policy(self) -> Any:
+            allowed = np.broadcast_to(self.task.allowed, (self.task.H, self.task.S, self.task.A))
+            return allowed.argmax(axis=2)
+
+        def observe(self, states: Any, actions: Any, rewards: Any) -> None:
+            seen.append((states, actions, rewards))
+
+    class Agent:
+        """Makes watchers."""
+
+        def learner(self, task: Any, rng: Any) -> Any:
+            return Watcher(task)
+
+    model = changing()
+    rl.regret(Agent(), model, K=60, seeds=[9])
+    first = np.random.SeedSequence(9).spawn(2)[0]
+    u = np.random.default_rng(first).random((60, model.H + 1))
+    for k, (states, actions, rewards) in enumerate(seen):
+        s = int(np.argmax(np.cumsum(model.mu) > u[k, 0]))
+        assert states[0] == s
+        for h in range(model.H):
+            assert rewards[h] == model.R[h, s, actions[h]]
+            s = int(np.argmax(np.cumsum(model.P[h, s, actions[h]]) > u[k, h + 1]))
+            assert states[h + 1] == s
+    assert len({int(s) for states, _, _ in seen for s in states}) == 3
+
+
 # ---- learners ----------------------------------------------------------------------------------
 def test_the_uniform_player() -> None:
     K, N = 400, 4
