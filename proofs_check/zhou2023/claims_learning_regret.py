@@ -32,7 +32,8 @@ from rltheory.checks import (
 )
 from rltheory.models import gallery
 from rltheory.models.latent import LatentMDP
-from rltheory.solvers import LatentOptimism
+from rltheory.solvers import MVP, PSRL, UCBVI, BestMarkov, LatentOptimism, MergedAgent
+from rltheory.solvers.agents.latent import markov_values, start_optima
 
 from .learning_tables import read_latent
 from .runs import Flips, Needles
@@ -207,6 +208,47 @@ upper_probability: Claim[Needles] = Claim(
     ),
     tight=Loose(1.0, "Clopper–Pearson at level 5·10⁻⁷ a size"),
     mutants=[Mutant("more than 0.1√(MNK) as seldom", lhs=lambda x: exceeded(x, 0.1))],
+    expect=SUPPORTED,
+)
+
+
+NAMES: list[Any] = ["MVP", "UCBVI", "PSRL"]
+
+
+# ---- the negative control -----------------------------------------------------------------
+@dataclass(frozen=True)
+class Merged:
+    """Let a learner of one MDP play WG(¾,¼,⅞,⅛,w=½), H = 5, contexts thrown together."""
+
+    name: Literal["MVP", "UCBVI", "PSRL", "best"]
+    seed: int
+    K: int = 300
+
+    @cached_property
+    def regret(self) -> float:
+        """Regret after K episodes; of the best Markov policy played throughout, if that is the name."""
+        model = gallery.wait_and_guess(H=5)
+        if self.name == "best":
+            value = BestMarkov().run(model).witness
+            return self.K * float(start_optima(model).sum() - markov_values(model, value).sum())
+        agents: Any = {"MVP": MVP(scale=0.02), "UCBVI": UCBVI(scale=0.02), "PSRL": PSRL()}
+        run = MergedAgent(agents[self.name]).run(model, self.K, seed=self.seed)
+        return float(run.regret.sum())
+
+
+MARKOV = 97 / 128 - 185 / 256
+MERGED = [Merged(n, s) for n in NAMES for s in (0, 1)]
+control: Claim[Merged] = Claim(
+    statement="WG, w = ½, H = 5: a learner of one MDP loses 97/128 − 185/256 = 9/256 an episode for ever",
+    source=PAPER.at("why contexts must be told apart; the best Markov policy is enumerated in hierarchy"),
+    let=Every("three agents, two seeds, and the best Markov policy", 7, [*MERGED, Merged("best", 0)]),
+    assume=[],
+    then=Leq(lhs=lambda x: MARKOV * x.K, rhs=lambda x: x.regret),
+    tight=Tight(Merged("best", 0), within=1e-6),
+    mutants=[
+        Mutant("1/5 in every episode", lhs=lambda x: x.K / 5),
+        Mutant("it learns as `ext` does: at most 15", then=Leq(lambda x: x.regret, lambda x: 15.0)),
+    ],
     expect=SUPPORTED,
 )
 

@@ -236,7 +236,7 @@ class MergedAgent:
 
 
 def start_optima(lmdp: LatentMDP) -> FloatVec:
-    """(S,) w∘ν(s)·V*(s) as doubles, V* = Σ_s of them; by beliefs, by alpha vectors where those are too many."""
+    """(S,) w∘ν(s)·V*(s) as doubles, V* = Σ_s of them; by beliefs, or, if those are many, by alphas."""
     from ..latent_alpha import AlphaDP
     from ..latent_belief import BeliefDP
 
