@@ -269,5 +269,5 @@ def test_a_coarse_mesh_loses_stability_and_says_so() -> None:
     assert out.ending == "diverged" and "refine the mesh" in out.message
     with pytest.raises(NotConverged, match="diverged"):
         out.raise_if_failed()
-    lost = QuadratureIteration(0.113, 2).run(rl.gallery.third_order_lqr().float())
+    lost = QuadratureIteration(2.0, 1, "gauss", K0=[[2.5615528]]).run(model)
     assert lost.ending == "unstable" and "closed-loop eigenvalue" in lost.message
