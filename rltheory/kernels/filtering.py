@@ -15,9 +15,11 @@ from ._jit import njit
 
 
 @njit(cache=True)
-def lower_factor(M: Any) -> Any:
-    """Lower triangular (d, d) L with LLᵀ = MMᵀ for M (d, k), k ≥ d: Householder reflections on rows."""
-    M = M.copy()
+def lower_factor(M: Any, v: Any) -> None:
+    """Turn M (d, k), k ≥ d, into lower triangular L with LLᵀ = MMᵀ by reflections of its rows.
+
+    `v` is scratch of length k or more.
+    """
     d, k = M.shape
     for r in range(d):
         size = 0.0
@@ -26,23 +28,22 @@ def lower_factor(M: Any) -> Any:
         size = np.sqrt(size)
         if size == 0.0:
             continue
-        lead = size if M[r, r] >= 0.0 else -size
-        v = M[r, r:].copy()
-        v[0] += lead
         half = 0.0
-        for j in range(k - r):
+        for j in range(r, k):
+            v[j] = M[r, j]
+        v[r] += size if M[r, r] >= 0.0 else -size
+        for j in range(r, k):
             half += v[j] * v[j]
         for i in range(r, d):
             dot = 0.0
-            for j in range(k - r):
-                dot += M[i, r + j] * v[j]
-            for j in range(k - r):
-                M[i, r + j] -= 2.0 * dot / half * v[j]
-    return M[:, :d].copy()
+            for j in range(r, k):
+                dot += M[i, j] * v[j]
+            for j in range(r, k):
+                M[i, j] -= 2.0 * dot / half * v[j]
 
 
 @njit(cache=True)
-def filter_weights(A: Any, root: Any, step: Any, start: Any, noise: float, tail: int) -> Any:
+def filter_weights(A: Any, root: Any, step: Any, L: Any, noise: float, tail: int) -> Any:
     """(weights, posterior variance of I) of N observations of x_0.
 
     Parameters
@@ -52,8 +53,8 @@ def filter_weights(A: Any, root: Any, step: Any, start: Any, noise: float, tail:
         coordinate is I.
     step
         (N,) which of them leads to node i; −1 for none (node 0 at the start of the window).
-    start
-        (d, d) factor of the covariance at the start.
+    L
+        (d, d) factor of the covariance at the start; overwritten.
     noise
         Variance of the observation noise.
     tail
@@ -61,41 +62,58 @@ def filter_weights(A: Any, root: Any, step: Any, start: Any, noise: float, tail:
     """
     N, d = len(step), A.shape[1]
     gains = np.zeros((N, d))
-    L = start.copy()
     spread = np.zeros((d, 2 * d))
     joint = np.zeros((d + 1, d + 1))
+    scratch = np.zeros(2 * d + 1)
     for i in range(N + 1):
         at = step[i] if i < N else tail
         if at >= 0:
-            spread[:, :d] = A[at] @ L
-            spread[:, d:] = root[at]
-            L = lower_factor(spread)
+            for a in range(d):
+                for b in range(d):
+                    total = 0.0
+                    for c in range(d):
+                        total += A[at, a, c] * L[c, b]
+                    spread[a, b] = total
+                    spread[a, d + b] = root[at, a, b]
+            lower_factor(spread, scratch)
+            for a in range(d):
+                for b in range(d):
+                    L[a, b] = spread[a, b]
         if i == N:
             break
-        joint[:] = 0.0
         joint[0, 0] = np.sqrt(noise)
-        joint[0, 1:] = L[0]
-        joint[1:, 1:] = L
-        post = lower_factor(joint)
-        if post[0, 0] != 0.0:
-            for j in range(d):
-                gains[i, j] = post[1 + j, 0] / post[0, 0]
-        L = post[1:, 1:].copy()
+        for a in range(d):
+            joint[0, 1 + a] = L[0, a]
+            joint[1 + a, 0] = 0.0
+            for b in range(d):
+                joint[1 + a, 1 + b] = L[a, b]
+        lower_factor(joint, scratch)
+        for a in range(d):
+            if joint[0, 0] != 0.0:
+                gains[i, a] = joint[1 + a, 0] / joint[0, 0]
+            for b in range(d):
+                L[a, b] = joint[1 + a, 1 + b]
+    weights = np.zeros(N)
     lam = np.zeros(d)
     lam[d - 1] = 1.0
-    if tail >= 0:
-        lam = A[tail].T @ lam
-    weights = np.zeros(N)
-    for back in range(N):
-        i = N - 1 - back
-        w = 0.0
-        for j in range(d):
-            w += lam[j] * gains[i, j]
-        weights[i] = w
-        lam[0] -= w
-        if step[i] >= 0:
-            lam = A[step[i]].T @ lam
+    for back in range(N + 1):
+        i = N - back
+        if i < N:
+            w = 0.0
+            for a in range(d):
+                w += lam[a] * gains[i, a]
+            weights[i] = w
+            lam[0] -= w
+        at = step[i] if i < N else tail
+        if at >= 0:
+            for a in range(d):
+                total = 0.0
+                for c in range(d):
+                    total += A[at, c, a] * lam[c]
+                scratch[a] = total
+            for a in range(d):
+                lam[a] = scratch[a]
     variance = 0.0
-    for j in range(d):
-        variance += L[d - 1, j] * L[d - 1, j]
+    for a in range(d):
+        variance += L[d - 1, a] * L[d - 1, a]
     return weights, variance
