@@ -11,7 +11,21 @@ from fractions import Fraction as F
 from functools import cached_property
 from typing import Any
 
-from rltheory.checks import CERTIFIED, Claim, Eq, Leq, Mutant, Rate, Reader, Tight, decoded, run_module
+from rltheory.checks import (
+    CERTIFIED,
+    Assumption,
+    Claim,
+    Eq,
+    Leq,
+    Mutant,
+    NotShown,
+    Rate,
+    Reader,
+    Tight,
+    decoded,
+    run_module,
+)
+from rltheory.errors import InvalidArgument
 from rltheory.operators.time_polynomial import precise
 from rltheory.solvers import MeanSquareTDRoot, ValueFamily
 from rltheory.solvers.martingale_family import quadratic
@@ -263,6 +277,14 @@ class Noiseless:
         phi = [f.J - self.x.end, self.x.tau**2 * (self.x.end * 0 + 1)]
         return ValueFamily(f.process, f.x0, f.T, phi, f.reward, f.terminal, f.beta)
 
+    @property
+    def determined(self) -> bool:
+        """True when the features are independent along the path."""
+        try:
+            return self.error(4) is not None
+        except InvalidArgument:
+            return False
+
     def error(self, n: int) -> Any:
         """n·‖θ_n − θ°‖_∞ of the minimiser of MSTDE_n."""
         theta = MeanSquareTDRoot(n=n).run(self.family).balls
@@ -294,7 +316,11 @@ mstde_limit_deterministic: Claim[Noiseless] = Claim(
     statement="no noise, truth in the family: minimisers of MSTDE_n have n‖θ_n−θ°‖ below 1.5 times that at 4",
     source=PAPER.at("mean-square TD errors are right for deterministic dynamics (recalled); rate derived"),
     let=decoded(noiseless, 30),
-    assume=[],
+    assume=[
+        Assumption(
+            "the minimisers are determined", lambda x: x.determined, NotShown("there is none to speak of")
+        )
+    ],
     then=Leq(
         lhs=numbers(lambda x: [x.error(8), x.error(32)]),
         rhs=numbers(lambda x: [x.error(4) * mixed(F(3, 2))] * 2),
