@@ -150,7 +150,10 @@ class ContextCounts:
     def plot_contexts(self, ax: Any) -> Any:
         """Final regret at K = 2000M against M, the lower bound, the trivial maximum."""
         M, mean, error, bound, most = np.array(self.table()).T
-        ax.errorbar(M, mean, 2 * error, fmt="o-", capsize=3, label="`ext`, 24 needle draws")
+        ax.errorbar(
+            M, mean, 2 * error, fmt="o-", capsize=3, label=f"`ext`, {self.final[0].size} needle draws"
+        )
+        ax.set_xticks(M, [str(int(m)) for m in M])
         ax.plot(M, bound, "k--", label="lower bound √(MNK)/24, at this ε")
         ax.plot(M, most / 2, "k:", label="a guess: εK/2")
         ax.set(
