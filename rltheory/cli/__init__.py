@@ -1,4 +1,4 @@
-"""The command line: `rltheory check | list | show | worst | verify | solve | bench`.
+"""The command line: `rltheory check | list | show | worst | verify | solve | regret | bench`.
 
 Exit codes: 0 all as expected; 1 a verdict that was not expected, or a rejected certificate; 2 a mistake in
 the request (one line on stderr); 3 the accuracy asked for was not reached; 130 interrupted.

@@ -34,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     _worst(verbs)
     _verify(verbs)
     _solve(verbs)
+    _regret(verbs)
     _bench(verbs)
     return top
 
@@ -164,6 +165,35 @@ def _solve(verbs: Any) -> None:
     sub.add_argument("--out", metavar="FILE", help="write values, bounds and policy (.npz or .csv)")
     sub.add_argument("--plot", metavar="FILE", help="draw the policy (.png, .pdf, .svg)")
     sub.add_argument("--certificate", metavar="FILE", help="write bounds that `rltheory verify` re-checks")
+
+
+def _regret(verbs: Any) -> None:
+    sub = _verb(
+        verbs,
+        "regret",
+        "learning:regret_of_agents",
+        "play learners on a model and print their exact regret",
+        takes_options=True,
+        usage="rltheory regret MODEL [--agent NAME[:SETTING=VALUE,...] ...] [options] "
+        "[--OPTION-OF-THE-MODEL VALUE ...]",
+        epilog="agents: ucbvi, mvp, bernstein-bonus, euler, ucrl2, psrl, qucb, explore-then-commit,\n"
+        "random-agent; e.g.\n"
+        "  rltheory regret gallery:river_swim_episodes --S 4 --H 10 --agent psrl\n"
+        "      --agent ucbvi:bonus=bernstein,scale=0.02 --episodes 2000 --seeds 50 --plot regret.png",
+    )
+    sub.add_argument("model", metavar="MODEL")
+    sub.add_argument("--agent", action="append", metavar="NAME", help="an agent; again for more")
+    sub.add_argument("--episodes", type=_at_least(1), default=1000, metavar="K", help="episodes (1000)")
+    sub.add_argument("--seeds", type=_at_least(1), default=20, metavar="N", help="runs of each agent (20)")
+    sub.add_argument("--horizon", type=_at_least(1), metavar="H", help="steps an episode, for models without")
+    sub.add_argument(
+        "--vmax", type=_positive, metavar="V", help="largest total reward (H: rewards in [0, 1])"
+    )
+    sub.add_argument("--learn-rewards", action="store_true", help="rewards are not told, but learned")
+    sub.add_argument("--bound", action="store_true", help="the agent's own theorem, where it has constants")
+    sub.add_argument("--log", action="store_true", help="logarithmic axes")
+    sub.add_argument("--out", metavar="FILE", help="write every run (.csv)")
+    sub.add_argument("--plot", metavar="FILE", help="draw the curves with 95 %% bands (.png, .pdf, .svg)")
 
 
 def _bench(verbs: Any) -> None:

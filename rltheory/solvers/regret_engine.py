@@ -393,9 +393,11 @@ def _run_compiled(
         last = min(task.K, first + BLOCK)
         kernel.episodes(setup, played.truth, memory, first, last, rngs, at, V_pi, totals, record, verify)
         advance(last - first)
-    if setup.kind in (kernel.UNIFORM, kernel.COMMIT):  # they claim no optimism
+    if setup.kind in (kernel.UNIFORM, kernel.COMMIT, kernel.PSRL):  # they claim no optimism
         totals[kernel.LEAST_GAP] = totals[kernel.LEAST_MARGIN] = np.nan
-        record[3], memory.flags[kernel.LOST_EPISODE] = np.nan, -1
+        memory.flags[kernel.LOST_EPISODE] = -1
+        if setup.kind != kernel.PSRL:
+            record[3] = np.nan
     return _Run(record, totals, learner.plans, int(memory.flags[kernel.LOST_EPISODE]))
 
 

@@ -374,6 +374,60 @@ def test_mistakes_in_solve_are_one_line(
     assert err.count("\n") == 1
 
 
+# ---- regret ------------------------------------------------------------------------------
+def test_regret_prints_a_table_and_the_theorem(capsys: pytest.CaptureFixture[str]) -> None:
+    model = ("gallery:river_swim_episodes", "--S", "4", "--H", "10")
+    args = (
+        "--agent",
+        "ucbvi:bonus=bernstein,scale=0.02",
+        "--agent",
+        "psrl",
+        "--episodes",
+        "50",
+        "--seeds",
+        "2",
+    )
+    assert run("regret", *model, *args, "--bound") == 0
+    out = capsys.readouterr().out
+    assert "V* = 1.85435" in out and "UCBVI(bonus='bernstein', scale=0.02)" in out
+    assert "vacuous: the worst policy loses 92.72" in out and "PSRL: no theorem" in out
+
+
+def test_regret_writes_json_runs_and_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = ("--out", str(tmp_path / "r.csv"), "--plot", str(tmp_path / "r.png"))
+    model = ("gallery:river_swim", "--S", "4", "--horizon", "10")
+    assert run("regret", *model, "--episodes", "40", "--seeds", "3", "--json", *files) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert [f["agent"] for f in facts] == ["UCBVI", "BernsteinBonus", "PSRL"]
+    assert facts[0]["theorem"] > facts[0]["regret"] > 0 and facts[2]["optimism lost"] == 0
+    assert len((tmp_path / "r.csv").read_text().splitlines()) == 1 + 3 * 3 * 40
+    assert (tmp_path / "r.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("gallery:sticky", "--agent", "ucb"), "'ucb': no such agent"),
+        (("gallery:sticky", "--agent", "mvp:scle=1"), "'scle=1' is no setting of MVP"),
+        (("gallery:sticky", "--agent", "random:c=1"), "it has none"),
+        (("gallery:sticky", "--agent", "ucbvi:delta=2"), "delta=2 is outside (0, 1)"),
+        (("gallery:sticky", "--horizon", "3"), "has its own, H=8"),
+        (("gallery:river_swim",), "add --horizon H"),
+        (("gallery:homeostasis",), "OutcomeMDP"),
+        (("gallery:river_swim_episodes", "--vmax", "1"), "more than vmax=1"),
+        (("gallery:sticky", "--out", "r.txt"), "write a .csv"),
+        (("gallery:sticky", "--plot", "r.doc"), "use .png"),
+    ],
+)
+def test_mistakes_in_regret_are_one_line(
+    capsys: pytest.CaptureFixture[str], args: tuple[str, ...], says: str
+) -> None:
+    assert run("regret", *args) == 2
+    err = capsys.readouterr().err
+    assert says in err
+    assert err.count("\n") == 1
+
+
 # ---- mistakes ----------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("args", "says"),
