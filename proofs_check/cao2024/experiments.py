@@ -309,7 +309,8 @@ def looseness() -> Looseness:
     M, x = (M + M.T) / 2, np.array([2.0, -2.0, 3.0])
     Theta, Xi, _ = linear_windows(F, M, x, trapezoid(np.linspace(0, 0.1, 5)), 0.1, 10)
     _, true, _ = linear_windows(F, M, x, None, 0.1, 10)
-    sigma, deltas = np.linalg.svd(Theta, compute_uv=False), Xi - true
+    sigma: Array = np.asarray(np.linalg.svd(Theta, compute_uv=False), dtype=np.float64)
+    deltas = Xi - true
     out = QuadratureIteration(0.1, 5, K0=K, max_iter=1).run(model)
     gap = lq.to_array(lq.ball_matrix(out.P - best))[np.triu_indices(3)]
     return Looseness(sigma, float(np.linalg.norm(deltas) / sigma[-1]), float(np.linalg.norm(gap)))
