@@ -125,17 +125,20 @@ class File:
         self.where, self.members = where, members
 
     def get(self, name: str) -> NDArray[Any]:
+        """A member as stored; `InvalidFile` names what is missing."""
         if name not in self.members:
             raise InvalidFile(f"{self.where}: has no member {name!r}; is it a model written by save()?")
         return self.members[name]
 
     def integer(self, name: str) -> int:
+        """A member that is one integer."""
         x = self.get(name)
         if x.size != 1 or x.dtype.kind not in "iu":
             raise InvalidFile(f"{self.where}: member {name!r} is not one integer; write it again with save()")
         return int(x.reshape(-1)[0])
 
     def integers(self, name: str) -> NDArray[np.int64]:
+        """A member of integers, as int64."""
         x = self.get(name)
         if x.dtype.kind not in "iu":
             raise InvalidFile(f"{self.where}: member {name!r} has dtype {x.dtype}, expected integers")
@@ -147,6 +150,7 @@ class File:
         return x if x.dtype == np.int32 else self.integers(name)
 
     def strings(self, name: str) -> list[str]:
+        """A member that holds text."""
         raw = self.get(name)
         head, _, body = raw.astype(np.uint8).tobytes().partition(b"\n")
         try:
@@ -161,6 +165,7 @@ class File:
         return parts
 
     def scalar(self, name: str) -> Any:
+        """A member that is one number, a double or a rational."""
         text = self.strings(name)[0]
         value = parse_number(text, exact=not any(c in text for c in ".en"))
         if value is None:
@@ -168,6 +173,7 @@ class File:
         return value
 
     def numbers(self, name: str, exact: bool) -> NDArray[Any]:
+        """A member of doubles, or of rationals."""
         x = self.get(name)
         if not exact:
             return owned(x, np.float64)
