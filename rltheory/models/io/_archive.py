@@ -59,6 +59,7 @@ def strings(lines: list[str]) -> NDArray[np.uint8]:
 
 
 def text(values: Any) -> NDArray[np.uint8]:
+    """Numbers as text, rationals as p/q, one string each."""
     return strings([spell(v) for v in values])
 
 
