@@ -170,11 +170,11 @@ def one_environment(
             for m in NORMS:
                 rows[f"{canon}-{norm or 0}-{m}"] = reward_norm(gap, mdp, m)  # type: ignore[arg-type]
     if least_l1:
-        rows |= _least_l1(ends, steps, mdp)
+        rows |= least_l1_metrics(ends, steps, mdp)
     return target, d_rho, rows
 
 
-def _least_l1(ends: Array, steps: Array, mdp: rl.MDP) -> dict[str, Array]:
+def least_l1_metrics(ends: Array, steps: Array, mdp: rl.MDP) -> dict[str, Array]:
     """The metrics of least ℓ₁ norm over shapings: not linear in R, so every step has its own LP."""
     found = np.array(
         [minimal_representative(R, mdp, "l1", redistribute=False)[0] for R in (*ends[:, 0], *steps)]

@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from proofs_check.skalse2024.experiments import correlations, environment, one_environment
+import rltheory as rl
+from proofs_check.skalse2024.experiments import (
+    LEAST_L1,
+    NORMS,
+    correlations,
+    environment,
+    least_l1_metrics,
+    one_environment,
+)
+from rltheory.operators import potential_shaping
 
 PINNED = {
     9: (0.1377936594, 0.5461622478, 0.4118239029, 0.4009956915, 0.4124712096),
@@ -44,3 +53,17 @@ def test_correlations_of_the_pinned_run() -> None:
 def test_released_variant_keeps_the_order() -> None:
     out = correlations(6, seed=1, variant="A")
     assert out.values["rho"] > out.values["VAL-l2-l2"] > out.values["EPIC-l2-l2"] > out.values["none-l2-l2"]
+
+
+def test_least_l1_metrics_forget_shaping_and_scale() -> None:
+    rng = np.random.default_rng(3)
+    tau = environment(rng, 8, 2)
+    mdp = rl.MDP(tau, np.zeros((8, 2)), 0.95)
+    R = rng.normal(size=(8, 8, 2, 8))
+    moved = 3 * R + np.stack([potential_shaping(rng.normal(size=8), mdp) for _ in range(8)])
+    ends = np.stack([R, moved], axis=1)
+    rows = least_l1_metrics(ends, np.repeat(moved, 16, axis=0), mdp)
+    assert sorted(rows) == sorted(f"{LEAST_L1}-l1-{m}" for m in NORMS)
+    assert max(np.abs(x).max() for x in rows.values()) < 1e-8
+    apart = least_l1_metrics(ends, np.repeat(-R, 16, axis=0), mdp)
+    assert apart[f"{LEAST_L1}-l1-l1"] == pytest.approx(2, abs=1e-8)
