@@ -12,9 +12,22 @@ from typing import Any
 import numpy as np
 
 from rltheory import Enclosure
-from rltheory.checks import CERTIFIED, Assumption, Claim, Eq, Leq, Mutant, Reader, Tight, decoded, run_module
+from rltheory.checks import (
+    CERTIFIED,
+    SUPPORTED,
+    Assumption,
+    Claim,
+    Eq,
+    Leq,
+    Mutant,
+    Reader,
+    Tight,
+    decoded,
+    run_module,
+)
 from rltheory.models import gallery
 from rltheory.models.latent import LatentMDP
+from rltheory.solvers import LatentOptimism
 
 from .learning import DOWN, UP, Node, Table, plus, root, square_root, table, times
 from .learning_tables import at_truth, read_table, tables
@@ -148,6 +161,32 @@ optimism_chain_unknown: Claim[Table] = Claim(
         Mutant("V_ext ≤ 1 without clipping", then=Leq(inner, lambda x: F(1)), named_only=True),
     ],
     expect=CERTIFIED,
+)
+
+
+def compiled(x: Table) -> list[float]:
+    """The library's V_ext and V_val."""
+    return [
+        LatentOptimism(kind, known_support=x.known).plan(x.lmdp, x.P_hat, x.N, float(x.iota)).value
+        for kind in KINDS
+    ]
+
+
+KINDS: list[Any] = ["ext", "val"]
+optimism_compiled: Claim[Table] = Claim(
+    statement="the compiled planners' V_ext and V_val are those of the definitions",
+    source=PAPER.at("both solvers; the definitions in rationals"),
+    let=tables(),
+    assume=[],
+    then=Eq(lhs=compiled, rhs=lambda x: [between(x, kind) for kind in KINDS], within=1e-8),
+    tight=Tight(COARSE, within=0),
+    mutants=[
+        Mutant("least law of the box", rhs=lambda x: [x.best(x.ext(DOWN, least=True))[0], between(x, "val")]),
+        Mutant("ι/4 in the bonus", rhs=lambda x: [between(x, "ext"), between(x, "val", F(1, 4))]),
+        Mutant("support unknown", rhs=lambda x: [between(alone(x, known=False), kind) for kind in KINDS]),
+    ],
+    expect=SUPPORTED,  # compiled values are doubles
+    draws=60,
 )
 
 

@@ -810,6 +810,54 @@ CASES: dict[str, list[Case]] = {
             error=InvalidArgument,
         ),
     ],
+    "Sweeps and intervals": [
+        case("rl.sweep(abs, over={'x': []})", InvalidArgument, "over['x'] is empty"),
+        case("rl.sweep(abs, over={'x': 'abc'})", InvalidArgument, "must be a list"),
+        case("rl.sweep(abs, over={'x': [1, 1]})", InvalidArgument, "equal values", "drop one"),
+        case("rl.sweep(abs, over={'x': [object()]})", InvalidArgument, "x[0]=", "content_hash"),
+        case("rl.sweep(abs, over={'x': [1]}, seeds=[3, 3])", InvalidArgument, "seeds=[3, 3]", "distinct"),
+        case("rl.sweep(abs, over={'seed': [1]}, seeds=2)", InvalidArgument, "'seed'", "give seeds="),
+        case("rl.sweep(abs, over={'error': [1]})", InvalidArgument, "'error'", "rename it"),
+        case(
+            "open('s', 'w').write('x' * 200)\nrl.sweep(abs, over={'x': [1]}, store='s')",
+            InvalidFile,
+            "cannot be used",
+            "move it away",
+        ),
+        case("rl.operators.confidence_sequence([0.5])", InvalidArgument, "lower=None", "give both bounds"),
+        case(
+            "rl.operators.confidence_sequence([0.5, 2.0], lower=0, upper=1)",
+            InvalidArgument,
+            "observation 1 is",
+            "outside [0, 1]",
+        ),
+        case(
+            "rl.operators.confidence_sequence([0.5], sigma=1, alpha=1.5)",
+            InvalidArgument,
+            "alpha=1.5",
+            "(0, 1)",
+        ),
+    ],
+    "Learning in latent MDPs": [
+        case("rl.solvers.LatentOptimism('ucb')", InvalidArgument, "planner='ucb'", "ext"),
+        case("rl.solvers.LatentOptimism(scale=-1)", InvalidArgument, "scale=-1", "≥ 0"),
+        case("rl.solvers.LatentOptimism(delta=0)", InvalidArgument, "delta=0", "(0, 1)"),
+        case(
+            "rl.solvers.LatentOptimism('val', prune='hull')", InvalidArgument, "prune='hull'", "use 'pareto'"
+        ),
+        case(
+            "rl.regret(rl.solvers.MVP(), rl.gallery.wait_and_guess(H=3), K=5)",
+            InvalidArgument,
+            "agent is a MVP",
+            "MergedAgent",
+        ),
+        case(
+            "rl.regret(rl.solvers.LatentOptimism(), rl.gallery.wait_and_guess(H=3), K=5, vmax=3)",
+            InvalidArgument,
+            "vmax=3",
+            "leave it out",
+        ),
+    ],
     "The library's own files": [
         in_file("m.npz", "not a readable .npz archive", "truncated?", text="no archive", options=""),
         case(
