@@ -17,6 +17,7 @@ PARTS = (
     "cold-start",
     "counts",
     "distributional",
+    "latent",
     "paths",
     "stock",
     "regret",

@@ -17,6 +17,8 @@ import numpy as np
 
 from ._jit import njit
 
+AIM = 0.3
+"""A trial is followed while the gap is more than this share of the one at the start."""
 LEAST = 1e-13
 """Improvements up to this are not kept."""
 
@@ -108,9 +110,10 @@ def trials(
     path_s, path_b = np.zeros(H, np.int64), np.zeros((H, M))
     y, vec, best_vec = np.zeros(M), np.zeros(M), np.zeros(M)
     kids, best_kids = np.zeros(child.shape[3], np.int64), np.zeros(child.shape[3], np.int64)
+    weight, open_gap = np.zeros(S), np.zeros(S)
     done = 0
     while True:
-        lower, upper, widest, first = 0.0, 0.0, -1.0, -1
+        lower, upper = 0.0, 0.0
         for s in range(S):
             mass = 0.0
             for m in range(M):
@@ -124,8 +127,7 @@ def trials(
             hi = max(hi, lo)
             lower += mass * lo
             upper += mass * hi
-            if mass * (hi - lo) > widest:
-                widest, first = mass * (hi - lo), s
+            weight[s], open_gap[s] = mass, hi - lo
         full = False
         for t in range(H):
             for s in range(S):
@@ -133,6 +135,11 @@ def trials(
         if upper - lower <= tol or done == number or full:
             return lower, upper, done
         done += 1
+        aim = max(tol, AIM * (upper - lower))
+        widest, first = -np.inf, 0
+        for s in range(S):
+            if weight[s] > 0.0 and weight[s] * (open_gap[s] - aim) > widest:
+                widest, first = weight[s] * (open_gap[s] - aim), s
         # down
         depth, s = 0, first
         mass = 0.0
@@ -183,7 +190,7 @@ def trials(
                     Q[t + 1, u], corner[t + 1, u], point[t + 1, u], drop[t + 1, u], points[t + 1, u], y
                 )
                 lo = lower_at(alpha[t + 1, u], live[t + 1, u], alive[t + 1, u], y)[0]
-                excess = p * (hi - lo - tol * (H - 1 - t) / H)
+                excess = p * (hi - lo - aim * (H - 1 - t) / H)
                 if excess > goal:
                     goal, into = excess, j
                     for m in range(M):

@@ -46,7 +46,7 @@ class LatentPlanner:
     """
 
     tol: float = 1e-3
-    max_trials: int = 50_000
+    max_trials: int = 10_000
 
     def run(self, lmdp: LatentMDP, /) -> LatentSolution:
         """V* or bounds on it, with `reason`.
