@@ -2,7 +2,8 @@
 
 Layout.  A pair is i = s·A + a; models and counts are (G, S, S·A), next state before pair, so that one
 sweep over the next states updates all pairs at once and every sum still runs over next states in
-order.  G = 1 where all steps share one model, else G = H.  Steps are h = 0..H−1, V[H] = 0.
+order.  Where few next states were seen (`succ`, in order) only those are visited: the same sums, to the last
+bit.  G = 1 where all steps share one model, else G = H.  Steps are h = 0..H−1, V[H] = 0.
 
 Optimistic planning (kinds CH … EULER):  Q = vmax if N = 0, else
     min{vmax, R + P̂V_{h+1} + c·(√(k·𝕍(P̂, V_{h+1})) + t + …)},  k and t depending on N only.
@@ -22,8 +23,10 @@ CH, BF, MVP, MVP_BATCH, BERNSTEIN, EULER, PSRL, UCRL2, Q_HOEFFDING, Q_BERNSTEIN,
 """Kinds of learner."""
 TIE = 1e-12
 FLOOR = 1e-300
-REPLAN, CHANGED, PLANS, POINT, LOST_EPISODE, EXPLORED = range(6)
-"""Entries of `flags`."""
+REPLAN, CHANGED, PLANS, POINT, LOST_EPISODE, SEEN = range(6)
+"""Entries of `flags`; SEEN counts the triples (pair, next state) seen so far."""
+SPARSE = 8
+"""Seen triples are visited one by one where they are fewer than 1/SPARSE of all."""
 PSEUDO, REGRET, REALISED, LEAST_GAP, LEAST_MARGIN = range(5)
 """Entries of `totals`: two regrets, V*·K less rewards, least optimism at the start and over all (h, s)."""
 
@@ -77,6 +80,8 @@ class Memory(NamedTuple):
     Q: Any
     pi: Any
     rows: Any
+    succ: Any
+    size: Any
     flags: Any
 
 
@@ -89,8 +94,13 @@ def refresh(setup: Any, m: Any) -> None:
             n = m.n[g, i]
             if m.N[g, i] != n:
                 m.N[g, i] = n
-                for y in range(S):
-                    m.P[g, y, i] = m.n3[g, y, i] / n
+                if m.flags[SEEN] > 0:
+                    for e in range(m.size[g, i]):
+                        y = m.succ[g, i, e]
+                        m.P[g, y, i] = m.n3[g, y, i] / n
+                else:
+                    for y in range(S):
+                        m.P[g, y, i] = m.n3[g, y, i] / n
                 if setup.known == 0:
                     mean = m.r1[g, i] / n
                     m.R[g, i] = mean
@@ -117,7 +127,7 @@ def greedy(setup: Any, m: Any, h: Any, q: Any) -> None:
 @njit(cache=True, nogil=True, error_model="numpy")
 def plan_optimistic(setup: Any, m: Any) -> None:
     """Backward recursion with the bonus of `setup.kind`; COMMIT and PSRL plan without bonus or clipping."""
-    kind, H, S, SA = setup.kind, setup.H, setup.S, setup.S * setup.A
+    kind, H, S, A, SA = setup.kind, setup.H, setup.S, setup.A, setup.S * setup.A
     x = setup.numbers
     c, lam, vmax = x[0], x[1], x[2]
     G = m.N.shape[0]
@@ -152,29 +162,47 @@ def plan_optimistic(setup: Any, m: Any) -> None:
                 if setup.known == 0 and kind != MVP and kind != MVP_BATCH:
                     t[g, i] += np.sqrt(lam / (2.0 * N))
     m1, m2, m3, low1, low2 = m.rows[3, 0], m.rows[4, 0], m.rows[5, 0], m.rows[6, 0], m.rows[7, 0]
-    q = m.rows[8, 0]
+    q, z = m.rows[8, 0], m.rows[9, 0]
     squares = not plain and kind != CH
+    few = 0 < SPARSE * m.flags[SEEN] < m.P.size and kind != PSRL
     for h in range(H - 1, -1, -1):
         g = 0 if G == 1 else h
         for i in range(SA):
             m1[i], m2[i], m3[i], low1[i], low2[i] = 0.0, 0.0, 0.0, 0.0, 0.0
-        if h < H - 1:
+        if kind == BF and h < H - 1:
+            for y in range(S):
+                z[y] = min(x[8] / max(m.visits[h + 1, y], 1.0), vmax * vmax)
+        if h < H - 1 and few:
+            for i in range(SA):
+                a1, a2, a3, b1, b2 = 0.0, 0.0, 0.0, 0.0, 0.0
+                for e in range(m.size[g, i]):
+                    y = m.succ[g, i, e]
+                    p, v = m.P[g, y, i], m.V[h + 1, y]
+                    a1 += p * v
+                    a2 += p * (v * v)
+                    if kind == BF:
+                        a3 += p * z[y]
+                    elif kind == EULER:
+                        u = m.V_low[h + 1, y]
+                        b1 += p * u
+                        b2 += p * (u * u)
+                        a3 += p * ((v - u) * (v - u))
+                m1[i], m2[i], m3[i], low1[i], low2[i] = a1, a2, a3, b1, b2
+        elif h < H - 1:
             for y in range(S):
                 v = m.V[h + 1, y]
                 w = v * v
-                if v != 0.0:
-                    if squares:
-                        for i in range(SA):
-                            p = m.P[g, y, i]
-                            m1[i] += p * v
-                            m2[i] += p * w
-                    else:
-                        for i in range(SA):
-                            m1[i] += m.P[g, y, i] * v
-                if kind == BF:
-                    z = min(x[8] / max(m.visits[h + 1, y], 1.0), vmax * vmax)
+                if v != 0.0 and squares:
                     for i in range(SA):
-                        m3[i] += m.P[g, y, i] * z
+                        p = m.P[g, y, i]
+                        m1[i] += p * v
+                        m2[i] += p * w
+                elif v != 0.0:
+                    for i in range(SA):
+                        m1[i] += m.P[g, y, i] * v
+                if kind == BF:
+                    for i in range(SA):
+                        m3[i] += m.P[g, y, i] * z[y]
                 elif kind == EULER:
                     u = m.V_low[h + 1, y]
                     uu, dd = u * u, (v - u) * (v - u)
@@ -197,7 +225,17 @@ def plan_optimistic(setup: Any, m: Any) -> None:
             for i in range(SA):
                 b = np.sqrt(k[g, i] * max(0.0, m2[i] - m1[i] * m1[i])) + t[g, i]
                 q[i] = min(top, base[g, i] + m1[i] + c * b)
-        greedy(setup, m, h, q)
+        for s in range(S):
+            best = q[s * A]
+            for a in range(1, A):
+                best = max(best, q[s * A + a])
+            act = 0
+            while act < A - 1 and not q[s * A + act] >= best - TIE:
+                act += 1
+            m.V[h, s] = best
+            if m.pi[h, s] != act:
+                m.pi[h, s] = act
+                m.flags[CHANGED] = 1
         if kind == EULER:
             for s in range(S):
                 i = s * setup.A + m.pi[h, s]
@@ -332,9 +370,8 @@ def snapshot(setup: Any, m: Any, g: Any, i: Any) -> None:
         if setup.kind == MVP_BATCH:
             m.mark3[g, y, i] = m.n3[g, y, i]
     if setup.known == 0:
-        a, b = m.r1[g, i], m.r2[g, i]
-        if half:
-            a, b = a - m.mark1[g, i], b - m.mark2[g, i]
+        a = m.r1[g, i] - m.mark1[g, i] if half else m.r1[g, i]
+        b = m.r2[g, i] - m.mark2[g, i] if half else m.r2[g, i]
         m.R[g, i] = a / size
         m.R_var[g, i] = max(0.0, b / size - (a / size) ** 2)
         m.mark1[g, i], m.mark2[g, i] = m.r1[g, i], m.r2[g, i]
@@ -391,6 +428,14 @@ def observe(setup: Any, m: Any, states: Any, actions: Any, rewards: Any) -> None
             learn_value(setup, m, h, s, a, r, y)
             continue
         m.n3[g, y, i] += 1.0
+        if m.n3[g, y, i] == 1.0:
+            e = m.size[g, i]
+            while e > 0 and m.succ[g, i, e - 1] > y:
+                m.succ[g, i, e] = m.succ[g, i, e - 1]
+                e -= 1
+            m.succ[g, i, e] = y
+            m.size[g, i] += 1
+            m.flags[SEEN] += 1
         m.r1[g, i] += r
         m.r2[g, i] += r * r
         if kind in (MVP, MVP_BATCH):
@@ -513,8 +558,7 @@ def episodes(
     """Episodes first..last−1 of one run; `record[:, j]` gets `totals` after episode at[j] (1-based)."""
     H = setup.H
     states, actions = np.empty(H + 1, dtype=np.int64), np.empty(H, dtype=np.int64)
-    rewards = np.empty(H)
-    optimum, value = 0.0, 0.0
+    rewards, optimum, value = np.empty(H), 0.0, 0.0
     for e in range(truth.start.size):
         optimum += truth.start_prob[e] * truth.V_star[0, truth.start[e]]
     fresh = True
@@ -549,10 +593,7 @@ def episodes(
         observe(setup, m, states, actions, rewards)
         j = m.flags[POINT]
         if j < at.size and at[j] == k + 1:
-            record[0, j], record[1, j], record[2, j], record[3, j] = (
-                totals[PSEUDO],
-                totals[REGRET],
-                totals[REALISED],
-                gap,
-            )
+            for e in range(3):
+                record[e, j] = totals[e]
+            record[3, j] = gap
             m.flags[POINT] = j + 1

@@ -12,6 +12,7 @@ import pytest
 
 import rltheory as rl
 from rltheory.errors import InvalidArgument, OptimismLost
+from rltheory.kernels import regret as kernel
 from rltheory.solvers import (
     EULER,
     MVP,
@@ -110,6 +111,39 @@ def test_python_learners_agree_to_the_last_bit(compiled: Any, kind: type) -> Non
         assert np.array_equal(a.least_margin, b.least_margin)
     if kind is DoublingLearner:
         assert (a.plans - b.plans).tolist() in ([0, 0], [0, 1], [1, 0], [1, 1])  # one may be due at the end
+
+
+@pytest.mark.parametrize(
+    ("compiled", "kind"), [(UCBVI(scale=0.01), HoeffdingLearner), (MVP(scale=0.001), DoublingLearner)]
+)
+def test_few_next_states_are_visited_one_by_one_with_the_same_sums(compiled: Any, kind: type) -> None:
+    model = rl.gallery.river_swim_episodes(14, 6)
+    a = rl.regret(compiled, model, K=60, seeds=[1])
+    b = rl.regret(Python(kind, scale=compiled.scale), model, K=60, seeds=[1])
+    assert np.array_equal(a.pseudo, b.pseudo) and np.array_equal(a.gaps, b.gaps)
+    learner = compiled.learner(a.task)
+    for _ in range(3):
+        pi = learner.policy()
+        learner.observe(np.zeros(7, dtype=int), pi[:, 0], np.zeros(6))
+    seen = int(learner.memory.flags[kernel.SEEN])
+    assert 0 < kernel.SPARSE * seen < learner.memory.P.size
+
+
+@pytest.mark.parametrize("agent", AGENTS[:6], ids=repr)
+def test_both_ways_of_summing_agree(agent: Any) -> None:
+    model = rl.gallery.river_swim_episodes(14, 6)
+    task = rl.regret(agent, model, K=40, seeds=[0]).task
+    quick, full = agent.learner(task), agent.learner(task)
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        pi = quick.policy()
+        full.memory.flags[kernel.SEEN] = 0  # as if nothing had been listed: every next state is visited
+        assert np.array_equal(pi, full.policy())
+        assert np.array_equal(quick.memory.V, full.memory.V)
+        states = np.concatenate([[0], rng.integers(0, 14, 6)])
+        actions = pi[np.arange(6), states[:-1]]
+        for learner in (quick, full):
+            learner.observe(states, actions, np.zeros(6))
 
 
 @pytest.mark.parametrize("agent", AGENTS, ids=repr)

@@ -160,7 +160,8 @@ class CompiledLearner:
             *(np.zeros((G, SA)), np.zeros(cube), np.zeros((G, SA)), np.zeros((G, SA)), np.zeros((H, S))),
             *(np.zeros((G, SA)), np.zeros(cube), R, np.zeros((G, SA))),
             *(np.zeros((G, SA)), np.zeros(second), np.zeros((G, SA)), np.zeros((G, SA))),
-            *(V, np.zeros((H + 1, S)), Q, pi.astype(np.int64), np.zeros((9, G, SA))),
+            *(V, np.zeros((H + 1, S)), Q, pi.astype(np.int64), np.zeros((10, G, SA))),
+            *(np.zeros((cube[0], cube[2], cube[1]), dtype=np.uint32), np.zeros((G, SA), dtype=np.int64)),
             np.array([1, 1, 0, 0, -1, 0]),
         )
         self.episode = 0
