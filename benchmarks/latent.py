@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -58,10 +59,10 @@ def nodes() -> list[dict[str, Any]]:
 
     rows = []
     for shape in ((2, 2, 2, 11), (3, 3, 2, 8), (4, 3, 2, 8), (3, 4, 2, 7)):
-        for name, solver in (("history", BeliefDP(memo=False, max_nodes=10**9)), ("belief", BeliefDP())):
+        for name, solver in (("history", BeliefDP(False, 10**9)), ("belief", BeliefDP())):
             x = model(*shape)
             solver.run(x.replace(H=2))
-            seconds, sol = best(lambda x=x, solver=solver: solver.run(x))
+            seconds, sol = best(partial(solver.run, x))
             count = sol.stats["nodes"]
             rows.append(row(f"{name} nodes", shape, seconds, nodes=count, ns=seconds / count * 1e9))
     return rows
@@ -84,7 +85,7 @@ def exact(shape: tuple[int, int, int], budget: float) -> list[dict[str, Any]]:
 
     rows, H = [], 4
     while sum(history_tree(model(*shape, H)).beliefs) <= MOST:
-        seconds, sol = best(lambda H=H: BeliefDP(max_nodes=MOST).run(model(*shape, H)), 1)
+        seconds, sol = best(partial(BeliefDP(max_nodes=MOST).run, model(*shape, H)), 1)
         count = sol.stats["nodes"]
         rows.append(row("exact", (*shape, H), seconds, nodes=count, ns=seconds / count * 1e9, gap=sol.gap))
         if seconds > budget:
@@ -100,7 +101,7 @@ def gaps(shape: tuple[int, int, int, int], budget: float) -> list[dict[str, Any]
     rows = []
     for trials in TRIALS:
         solver = PointBased(tol=1e-6, max_trials=trials)
-        seconds, sol = best(lambda solver=solver: solver.run(model(*shape)), 1)
+        seconds, sol = best(partial(solver.run, model(*shape)), 1)
         rows.append(row(f"gap, {trials} trials", shape, seconds, gap=sol.gap))
         if seconds > budget:
             break

@@ -25,7 +25,8 @@ from ..errors import InvalidArgument, RLTheoryError
 from ..models import MDP, SSP
 from ..models.io import load
 from ..reports import grid, text
-from ..results import Solution
+from ..results import LatentSolution, Solution
+from . import latent
 
 CONTROL = (
     "ValueIteration",
@@ -47,6 +48,8 @@ def solve_model(args: argparse.Namespace) -> int:
     """Load, solve, report; 3 if the accuracy asked for was not certified."""
     model = _load(args)
     sol = _solve(model, args)
+    if isinstance(sol, LatentSolution):
+        return latent.report(args, sol)
     if not isinstance(sol, Solution):
         raise InvalidArgument(
             f"solve: models of type {type(model).__name__} are solved in Python: rl.solve(model)"

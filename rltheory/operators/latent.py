@@ -160,7 +160,7 @@ def history_tree(lmdp: LatentMDP, *, support: BoolVec | None = None) -> HistoryT
     --------
     >>> from rltheory.models import gallery
     >>> history_tree(gallery.wait_and_guess(H=3)).sizes
-    (1, 6, 18)
+    (1, 6, 24)
     """
     own = lmdp.support
     mask = own if support is None else np.asarray(support, dtype=np.bool_)

@@ -305,6 +305,18 @@ def test_solve_is_exact_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "14/17\n"
 
 
+def test_solve_tells_about_latent_models(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("solve", "gallery:latent_three") == 0
+    out = capsys.readouterr().out
+    assert "V* = 31/36" in out
+    assert "0, exact" in out
+    assert run("solve", "gallery:wait_and_guess?H=8&theta1=0.75", "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["lower"] <= 1633 / 2048 <= facts["upper"]
+    assert run("solve", "gallery:latent_three", "--plot", "x.png") == 2
+    assert "depends on the history" in capsys.readouterr().err
+
+
 def test_solve_writes_files_that_read_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     npz, table, picture, proof = (str(tmp_path / n) for n in ("a.npz", "a.csv", "a.png", "a.json"))
     model = ("solve", "gallery:river_swim", "--S", "4", "--gamma", "0.9")

@@ -202,6 +202,7 @@ FLOAT_ONLY = {
 SAMPLED = {"random_mdp"}  # its float and exact models are different draws
 NEEDED = {
     "garnet": {"seed": 1, "n": 5, "m": 2, "b": 3},
+    "maxsat_latent": {"clauses": [[1, 2], [1, -2], [-1, 3]]},
     "random_garnet": {"S": 10, "A": 2, "branching": 3, "seed": 0},
     "random_mdp": {"S": 5, "A": 2, "seed": 0},
 }
