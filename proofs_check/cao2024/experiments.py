@@ -256,18 +256,18 @@ def scalar_fixed_points(h: float) -> tuple[float, float] | None:
     return float(first), float(second)
 
 
-def critical_step() -> float:
-    """The largest h with a fixed point: max over v of θ²(v) = 2v tanh(v − ah) − v² equals h²b²q/r."""
+def critical_step(a: float = 0.5) -> float:
+    """The largest h with a fixed point, q = 2, r = ½: max over v of 2v tanh(v − ah) − v² equals h²b²q/r."""
 
     def excess(h: float) -> float:
-        v = np.linspace(0.5 * h, 2.0, 4001)
+        v = np.linspace(max(a * h, 0.0), 2.0, 4001)
         for _ in range(3):
-            theta = 2 * v * np.tanh(v - 0.5 * h) - v * v
+            theta = 2 * v * np.tanh(v - a * h) - v * v
             i = int(np.argmax(theta))
             v = np.linspace(v[max(i - 1, 0)], v[min(i + 1, len(v) - 1)], 4001)
         return float(theta.max()) - 4 * h * h
 
-    return float(brentq(excess, 0.2, 0.45, xtol=1e-12))
+    return float(brentq(excess, 0.1, 0.5, xtol=1e-12))
 
 
 def scalar_map(points: int = 60) -> ScalarMap:

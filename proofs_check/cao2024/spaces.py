@@ -95,8 +95,16 @@ class Problem:
         return total
 
     def other(self) -> list[Any]:
-        """Trapezoidal weights, Simpson's where they fit, and the best ones shifted."""
+        """The best weights, shifted."""
         return [w + self.lift(d) for w, d in zip(self.best, self.shift, strict=True)]
+
+    def simpson(self) -> list[F]:
+        """Simpson's weights on the two ends and the middle where these are nodes, the trapezoid's elsewhere."""
+        middle = self.T / 2
+        if middle not in self.nodes:
+            return list(trapezoid(list(self.nodes)).weights)
+        share = {F(0): self.T / 6, middle: 2 * self.T / 3, self.T: self.T / 6}
+        return [share.get(t, F(0)) for t in self.nodes]
 
     def error2(self, w: list[Any]) -> Any:
         """(∫f − Σ w_i f(t_i))²."""
@@ -107,11 +115,12 @@ class Problem:
 
     @enclosed
     def sides(self) -> tuple[list[Any], list[Any]]:
-        """e(best)² ≤ e(w)² for shifted and trapezoidal w; (error of f)² ≤ ‖f‖²e(best)²."""
+        """e(best)² ≤ e(w)² for shifted, trapezoidal and Simpson's w; (error of f)² ≤ ‖f‖²e(best)²."""
         e2 = self.square(self.best)
         shifted = self.square(self.other())
         trap = self.square([self.lift(v) for v in trapezoid(list(self.nodes)).weights])
-        return [e2, e2, self.error2(self.best)], [shifted, trap, self.norm2 * e2]
+        third = self.square([self.lift(v) for v in self.simpson()])
+        return [e2, e2, e2, self.error2(self.best)], [shifted, trap, third, self.norm2 * e2]
 
 
 def with_simpson(s: Problem, cubic: Callable[[Any], Any]) -> tuple[Any, Any]:

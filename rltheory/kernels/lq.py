@@ -1,5 +1,4 @@
-"""Linear-quadratic control over rationals or balls: Lyapunov solves, quadrature evaluation, norms, fixed
-points.
+"""Linear-quadratic control in rationals or balls: Lyapunov solves, evaluation by quadrature, fixed points.
 
 Matrices are python-flint `fmpq_mat` (exact) or `arb_mat` (balls); every function works on either unless it
 says otherwise.  With A_P = A − SP and M_P = Q + PSP:

@@ -127,8 +127,7 @@ class LQR:
 
 @dataclass(frozen=True, eq=False)
 class ControlAffine:
-    """ẋ = f(x) + g(x)u with cost q(x) + uᵀRu and features φ; everything vectorised over trailing axes is
-    optional.
+    """ẋ = f(x) + g(x)u with cost q(x) + uᵀRu, and features φ for V ≈ ωᵀφ.
 
     Parameters
     ----------

@@ -1,5 +1,4 @@
-"""Integral policy iteration for ẋ = f(x) + g(x)u: exact (Kleinman), by quadrature with a model, and from
-data.
+"""Integral policy iteration for ẋ = f(x) + g(x)u: exact (Kleinman), by quadrature, and from data.
 
 Policy evaluation solves V(x(t)) − V(x(t + T)) = ∫_t^{t+T} cost; improvement is greedy, u = −½R⁻¹gᵀ∇V.  For
 linear systems V = xᵀPx, F = A − BK, M = Q + KᵀRK:

@@ -70,6 +70,18 @@ def test_evaluation_of_zero_gain_by_trapezoid() -> None:
         assert 0.9 * 0.00606 < float(lq.frobenius(rest).mid()) / 0.05**4 <= 0.00606
 
 
+def test_smoother_kernels_do_not_glue() -> None:
+    from proofs_check.cao2024.evaluation import benchmark
+
+    for p, expected in ((1, 1.1e-2), (3, 6.6e-4)):
+        x = benchmark(F(1, 20), 3, Matern(F(2 * p + 1, 2), F(3, 10)))
+        with ball.precision(256):
+            change = float(
+                ball.sup_norm(np.array((x.by_rule(3) - x.by_rule(5)).entries(), dtype=object)).mid()
+            )
+        assert change == pytest.approx(expected, rel=0.05)
+
+
 def test_kleinman_from_zero() -> None:
     out = Kleinman(max_iter=7, tol=0).run(rl.gallery.third_order_lqr().float())
     errors = [float(np.linalg.norm(P - np.array(P_STAR))) for P in out.values]
@@ -192,6 +204,8 @@ def test_scalar_fixed_points() -> None:
         out = QuadratureIteration(h, 2, K0=[[best]], tol=1e-12, max_iter=400).run(model)
         assert out.P[0, 0] / 0.5 == pytest.approx(k, rel=3e-10)
     assert ex.critical_step() == pytest.approx(0.32660803, abs=5e-9)
+    for a, index in ((0.5, 0.653216), (0.0, 0.748846553113), (-1.0, 0.8940), (-10.0, 0.99999)):
+        assert 2 * ex.critical_step(a) == pytest.approx(index, rel=6e-6)
 
 
 def test_meshes_too_coarse_for_the_linear_benchmark() -> None:
