@@ -62,10 +62,10 @@ class MultitaskBandit:
             raise InvalidModel(
                 f"heads: ‖θ_{i}‖={size[i]:.6g} is above B_theta={self.B_theta}; raise it or scale the head"
             )
-        if not 0 <= self.true < phi.shape[0]:
+        if not (isinstance(self.true, (int, np.integer)) and 0 <= self.true < phi.shape[0]):
             raise InvalidModel(f"true={self.true}, representations are 0..{phi.shape[0] - 1}")
-        if not self.sigma > 0:
-            raise InvalidModel(f"sigma={self.sigma}, must be positive")
+        if not 0 < self.sigma < np.inf:
+            raise InvalidModel(f"sigma={self.sigma}, must be positive and finite")
         object.__setattr__(self, "phi", phi)
         object.__setattr__(self, "heads", heads)
 

@@ -72,7 +72,8 @@ def step_policies(model: FiniteHorizonMDP, pi: Policy | ArrayLike) -> Array:
         )
     if integers:
         if arr.size and not (arr.min() >= 0 and arr.max() < A):
-            raise InvalidArgument(f"policy: action {int(arr.max())}, actions are 0..{A - 1}")
+            wrong = int(arr.max()) if arr.max() >= A else int(arr.min())
+            raise InvalidArgument(f"policy: action {wrong}, actions are 0..{A - 1}")
         arr = np.eye(A, dtype=np.int64)[arr]
     else:
         for h in range(H):

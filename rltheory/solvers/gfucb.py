@@ -21,6 +21,9 @@ from .shared_heads import check_parameters
 
 Search = Literal["auto", "enumerate", "sweep"]
 MOST_TUPLES = 1000
+"""search="auto" enumerates no more tuples than this."""
+MOST_ENUMERATED = 10**6
+"""search="enumerate" refuses more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +108,7 @@ class GFUCB:
     Raises
     ------
     InvalidArgument
-        A parameter out of range.
+        A parameter out of range; from `run`, more than 10⁶ tuples to enumerate.
 
     Complexity: O(|Φ|(M(k³ + Ak²) + A^M)) a round when enumerating.
 
@@ -137,11 +140,23 @@ class GFUCB:
         if self.search not in ("auto", "enumerate", "sweep"):
             raise InvalidArgument(f"GFUCB: search={self.search!r}; choose 'auto', 'enumerate' or 'sweep'")
         sigma = 1.0 if self.sigma is None else self.sigma
-        check_parameters(lam=self.lam, sigma=sigma, delta=self.delta, B_theta=1, scale=self.scale)
+        factors = ("scale", "log_weight", "logdet_weight")
+        check_parameters(
+            "GFUCB",
+            delta=self.delta,
+            positive={"lam": self.lam, "sigma": sigma},
+            factors={name: getattr(self, name) for name in factors},
+        )
 
     def run(self, model: MultitaskBandit, seed: int | np.random.Generator = 0) -> MultitaskRun:
         """Play T rounds of `model`."""
         phi, means, true = model.features, model.means, model.true
+        tuples = phi.shape[2] ** (1 if self.learners == "independent" else model.M)
+        if self.search == "enumerate" and tuples > MOST_ENUMERATED:
+            raise InvalidArgument(
+                f"GFUCB: {phi.shape[2]}^{model.M} = {tuples} action tuples to enumerate, at most "
+                f"{MOST_ENUMERATED}; use search='sweep'"
+            )
         if self.learners == "oracle":
             phi, true = phi[true : true + 1], 0
         contexts, noise = model.stream(self.T, seed)
@@ -185,7 +200,18 @@ def known_representation_bound(
         As in the run; λ ≥ 1, ‖φ‖ ≤ 1, B_θ = 1.
     logdet
         LD = Σ_i ld_{T,i}, at most Mk ln(1 + T/(kλ)), which is used if it is not given.
+
+    Raises
+    ------
+    InvalidArgument
+        λ < 1, δ outside (0, 1), σ or a size that is not positive, LD < 0.
     """
+    check_parameters(
+        "known_representation_bound",
+        delta=delta,
+        positive={"T": T, "M": M, "k": k, "sigma": sigma, "lam": lam},
+        factors={"logdet": 0 if logdet is None else logdet},
+    )
     if not lam >= 1:
         raise InvalidArgument(f"known_representation_bound: lam={lam}, the bound needs λ ≥ 1")
     LD = M * k * math.log1p(T / (k * lam)) if logdet is None else logdet

@@ -41,9 +41,9 @@ class GLOWRun:
     chosen
         (J,) index of f^(t).
     surviving
-        (J,) |F^(t)|.
+        (J,) |F^(t)|; one entry more, 0, if the run failed.
     kept
-        (J, n) membership in F^(t).
+        (J, n) membership in F^(t); one row more if the run failed.
     gaps
         (n,) J(π*) − J(π_f) in the true model.
     optimal
@@ -119,7 +119,8 @@ class GLOWRun:
         note = "" if self.lazy == 1 else f" (lazy grid {self.lazy:g})"
         ax.set(xscale="log", xlabel=f"round{note}", ylabel="regret")
         right = ax.twinx()
-        right.step(self.rounds[:-1], self.surviving, where="post", color="C1", linestyle=":")
+        starts = self.rounds[: len(self.surviving)]
+        right.step(starts, self.surviving, where="post", color="C1", linestyle=":")
         right.set(ylabel="|F^(t)|", ylim=(0, self.surviving.max() + 1))
         return ax
 
@@ -157,7 +158,7 @@ class GLOW:
     ------
     InvalidArgument
         Parameters out of range; from `run`, classes of another shape than the model, rewards whose total can
-        leave [0, 1].
+        leave [0, 1], infinite weights without clipping.
 
     Complexity: O(|F||W|HSA) a solved round.
 
@@ -189,10 +190,10 @@ class GLOW:
             raise InvalidArgument(f"GLOW: delta={self.delta}, must lie in (0, 1)")
         if self.gamma is not None and not 0 < self.gamma <= 1:
             raise InvalidArgument(f"GLOW: gamma={self.gamma}, must lie in (0, 1]; leave it out to tune it")
-        if not self.scale >= 0:
+        if not 0 <= self.scale < math.inf:
             raise InvalidArgument(f"GLOW: scale={self.scale}, must be ≥ 0; 1 is the published algorithm")
-        if not self.lazy >= 1:
-            raise InvalidArgument(f"GLOW: lazy={self.lazy}, must be ≥ 1; 1 solves every round")
+        if not 1 <= self.lazy < math.inf:
+            raise InvalidArgument(f"GLOW: lazy={self.lazy}, must be ≥ 1 and finite; 1 solves every round")
         if not (self.clip is None or self.clip == "growing" or _positive(self.clip)):
             raise InvalidArgument(f"GLOW: clip={self.clip!r}; give 'growing', a level > 0, or None")
 
@@ -231,6 +232,8 @@ class GLOW:
                 alpha, beta, level = self._levels(t, gamma, ell)
                 bellman_sums(data.N, data.R, F, G, C)
                 W = self.classes.weights(played)
+                if math.isinf(level) and np.isinf(W).any():
+                    raise InvalidArgument("GLOW: some weight is ∞, which clip=None cannot use; clip it")
                 version_space(G, C, float(self.K * (t - 1)), W, level, alpha, beta, keep)
             masks.append(keep.copy())
             if not keep.any():

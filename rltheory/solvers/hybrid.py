@@ -22,7 +22,7 @@ from ..arrays import FloatVec, IntVec, float_array, frozen
 from ..errors import InvalidArgument
 from ..kernels.version_space import bellman_sums, minimax_losses, squared_losses
 from ..models.finite_horizon import FiniteHorizonMDP
-from ..operators.coverage import horizon_occupancy
+from ..operators.coverage import density_ratio, horizon_occupancy
 from .coverability import coverability_coefficient
 from .glow import check_rounds, gaps
 from .version_space import Classes, Data, ModelClasses, check_rewards, check_shape, first_best, greedy_actions
@@ -72,11 +72,12 @@ class MABO:
     def __post_init__(self) -> None:
         if not 0 < self.gamma <= 1:
             raise InvalidArgument(f"MABO: gamma={self.gamma}, must lie in (0, 1]")
-        if not self.scale >= 0:
+        if not 0 <= self.scale < math.inf:
             raise InvalidArgument(f"MABO: scale={self.scale}, must be ≥ 0; 1 is the published penalty")
 
     def losses(self, N: FloatVec, R: FloatVec, n: int, W: FloatVec) -> FloatVec:
-        """(|F|,) the inner maxima."""
+        """(|F|,) the inner maxima, from n ≥ 1 tuples a layer."""
+        check_rounds("MABO", n=n)
         F = np.ascontiguousarray(self.classes.F)
         G, C, out = np.empty((F.shape[0], *R.shape)), np.empty(R.shape), np.empty(F.shape[0])
         bellman_sums(N, R, F, G, C)
@@ -295,10 +296,13 @@ def hyglow(
     Raises
     ------
     InvalidArgument
-        C_⋆ = ∞ (the offline law misses what π* visits) and no `gamma`.
+        C_⋆ = ∞ (the offline law misses what π* visits) and no `gamma`; δ outside (0, 1); as `H2O`.
 
     Source: Amortila, Foster, Jiang, Sekhari, Xie (2024), Corollary 4.1.
     """
+    check_rounds("hyglow", T=T)
+    if not 0 < delta < 1:
+        raise InvalidArgument(f"hyglow: delta={delta}, must lie in (0, 1)")
     if gamma is None:
         size = math.log(24 * model.H**2 / delta) + classes.log_size
         cover = optimal_concentrability(model, classes, offline) + float(
@@ -313,9 +317,21 @@ def hyglow(
 def optimal_concentrability(
     model: FiniteHorizonMDP, classes: Classes, offline: Sequence[float] | FloatVec
 ) -> float:
-    """C_⋆ = max_h ‖d_h^{π*}/ν_h‖_∞ for ν = Σ_i offline_i d^{π_i}; π* the lowest optimal one."""
-    from ..operators.coverage import density_ratio
+    """C_⋆ = max_h ‖d_h^{π*}/ν_h‖_∞ for ν = Σ_i offline_i d^{π_i}; π* the lowest optimal one.
 
-    nu = _mixture(model, classes.policies, float_array(np.asarray(offline)))
-    best = classes.policies[int(np.argmin(gaps(model, classes.policies) > 1e-12))]
+    Raises
+    ------
+    InvalidArgument
+        No policy of the classes is optimal; shares of another number, negative, or not of sum 1.
+    """
+    shares = float_array(np.asarray(offline))
+    if not (shares >= 0).all() or abs(float(shares.sum()) - 1) > 1e-9:
+        raise InvalidArgument(f"offline: shares sum to {float(shares.sum()):.6g}; give shares ≥ 0 of sum 1")
+    nu = _mixture(model, classes.policies, shares)
+    loss = gaps(model, classes.policies)
+    if loss.min() > 1e-12:
+        raise InvalidArgument(
+            f"C_⋆: the best policy of the classes loses {loss.min():.3g}, none is optimal; add π*"
+        )
+    best = classes.policies[int(np.argmax(loss <= 1e-12))]
     return float(density_ratio(horizon_occupancy(model.float(), best), nu).max())

@@ -101,8 +101,18 @@ class JointConfidence:
 
         Ties (within 1e-12) go to the first representation, then the first tuple.  For exact data the value is
         a `Fraction` or an `Enclosure` of the maximum.
+
+        Raises
+        ------
+        InvalidArgument
+            Not one context in range a task; an empty set.
         """
-        p, _, A, _ = self.phi.shape
+        p, X, A, _ = self.phi.shape
+        M = self.rho.shape[1]
+        if len(contexts) != M or not all(0 <= x < X for x in contexts):
+            raise InvalidArgument(
+                f"optimistic: contexts={tuple(contexts)}, give one of 0..{X - 1} for each of {M} tasks"
+            )
         best, low, high = -math.inf, None, None
         at: tuple[tuple[int, ...], int] = ((), 0)
         for f in range(p):
@@ -149,7 +159,7 @@ def joint_confidence(
     InvalidModel
         A class that is empty, ragged, or has norms above 1.
     InvalidArgument
-        λ ≤ 0, σ ≤ 0, δ outside (0, 1), no task, an index out of range.
+        λ ≤ 0, σ ≤ 0, δ outside (0, 1), no task, an index out of range, a reward or radius that is not finite.
 
     Examples
     --------
@@ -161,7 +171,14 @@ def joint_confidence(
     shape = check_class(rows).shape
     if not exact:
         rows = rows.astype(np.float64)
-    check_parameters(lam=lam, sigma=sigma, delta=delta, B_theta=B_theta, scale=scale)
+    check_parameters(
+        "joint_confidence",
+        delta=delta,
+        positive={"lam": lam, "sigma": sigma, "B_theta": B_theta},
+        factors={"scale": scale},
+    )
+    if radius is not None and not -math.inf < radius < math.inf:
+        raise InvalidArgument(f"joint_confidence: radius={radius}, must be finite; leave it out to compute B")
     if len(logs) == 0:
         raise InvalidArgument("joint_confidence: logs of no task; give one list a task")
     p, X, A, k = shape
@@ -171,7 +188,9 @@ def joint_confidence(
     design: Array = np.zeros((p, M, k, k), dtype=dtype)
     heads, rho, logdet = design[:, :, 0].copy(), design[:, :, 0, 0].copy(), design[:, :, 0, 0].copy()
     for i, log in enumerate(logs):
-        for x, a, _ in log:
+        for x, a, reward in log:
+            if not -math.inf < reward < math.inf:
+                raise InvalidArgument(f"joint_confidence: task {i} has a reward {reward}, must be finite")
             if not (0 <= x < X and 0 <= a < A):
                 raise InvalidArgument(
                     f"joint_confidence: task {i} has (x, a)=({x}, {a}), contexts are 0..{X - 1}, "
@@ -250,12 +269,13 @@ def _bonus(m: Any, r2: Any, q: Any) -> tuple[Any, Any]:
     return v, v
 
 
-def check_parameters(*, lam: Real, sigma: Real, delta: Real, B_theta: Real, scale: Real) -> None:
-    """Refuse parameters out of range."""
-    for name, value in (("lam", lam), ("sigma", sigma), ("B_theta", B_theta)):
-        if not value > 0:
-            raise InvalidArgument(f"GFUCB: {name}={value}, must be positive")
+def check_parameters(who: str, *, delta: Real, positive: dict[str, Real], factors: dict[str, Real]) -> None:
+    """Refuse δ outside (0, 1), parameters that are not positive and finite, negative factors."""
+    for name, value in positive.items():
+        if not 0 < value < math.inf:
+            raise InvalidArgument(f"{who}: {name}={value}, must be positive and finite")
     if not 0 < delta < 1:
-        raise InvalidArgument(f"GFUCB: delta={delta}, must lie in (0, 1)")
-    if not scale >= 0:
-        raise InvalidArgument(f"GFUCB: scale={scale}, must be ≥ 0; 1 has the guarantee")
+        raise InvalidArgument(f"{who}: delta={delta}, must lie in (0, 1)")
+    for name, value in factors.items():
+        if not 0 <= value < math.inf:
+            raise InvalidArgument(f"{who}: {name}={value}, must be ≥ 0 and finite; 1 has the guarantee")

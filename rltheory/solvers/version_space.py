@@ -77,7 +77,10 @@ class FunctionClasses:
     ratios: ArrayLike
 
     def __post_init__(self) -> None:
-        F, W = float_array(self.functions), float_array(self.ratios)
+        try:
+            F, W = float_array(self.functions), float_array(self.ratios)
+        except (ValueError, TypeError):
+            raise InvalidArgument("FunctionClasses: functions of different shapes; give (n, H, S, A)") from None
         for name, x in (("F", F), ("W", W)):
             if x.ndim != 4 or x.shape[0] == 0:
                 raise InvalidArgument(
@@ -140,7 +143,7 @@ class ModelClasses:
     Raises
     ------
     InvalidArgument
-        No models, models of different shapes, values outside [0, 1].
+        No models, models of different shapes, values outside [0, 1], sequences < 0.
 
     Examples
     --------
@@ -155,6 +158,8 @@ class ModelClasses:
     def __post_init__(self) -> None:
         if len(self.models) == 0:
             raise InvalidArgument("ModelClasses: the list of models is empty; give at least one")
+        if not self.sequences >= 0:
+            raise InvalidArgument(f"ModelClasses: sequences={self.sequences}, a number of rounds ≥ 0")
         shapes = [(m.H, m.S, m.A) for m in self.models]
         if len(set(shapes)) > 1:
             i = next(i for i, s in enumerate(shapes) if s != shapes[0])
@@ -205,7 +210,7 @@ class ModelClasses:
                 w = d / ((sofar + d) / t)
             else:
                 nu = (offline @ flat).reshape(-1, 1, *d.shape[2:])
-                w = d / (0.5 * (nu + sofar / (t - 1)))
+                w = d / (0.5 * (nu + sofar / max(t - 1, 1)))
         w[self._never] = 0.0
         return np.ascontiguousarray(w.reshape(-1, *d.shape[2:]))
 

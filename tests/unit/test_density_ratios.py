@@ -30,6 +30,7 @@ from rltheory.solvers import (
     coverability_coefficient,
     evaluate_horizon,
     hyglow,
+    optimal_concentrability,
 )
 
 LOCKS = rl.gallery.noisy_locks(3)
@@ -169,15 +170,23 @@ def test_an_empty_version_space_ends_the_run() -> None:
     assert run.failed
     assert run.T == 1
     assert "failed" in repr(run)
+    assert len(run.plot().figure.axes) == 2
 
 
 def test_unknown_starts_use_the_starts_seen() -> None:
-    M = random_model(2)
-    few = [random_model(s) for s in (0, 1, 2)]
-    known = GLOW(ModelClasses(few), T=200, K=100, scale=0.01).run(M, 0)
-    seen = GLOW(ModelClasses(few), T=200, K=100, scale=0.01, known_start=False).run(M, 0)
-    assert (known.kept[1] == seen.kept[1]).all()
-    assert known.q_star_lost is seen.q_star_lost is None
+    """f_0 = (1, 0) is best on average over two starts, f_1 = (0, 0.9) after one start in state 1."""
+    stay = rl.FiniteHorizonMDP([[[1.0, 0.0]], [[0.0, 1.0]]], [[0.0], [0.0]], H=1, mu=[0.5, 0.5])
+    two = FunctionClasses([[[[1.0], [0.0]]], [[[0.0], [0.9]]]], np.ones((1, 1, 2, 1)))
+    starts = set()
+    for seed in range(20):
+        first = int(np.random.default_rng(seed).multinomial(1, [0.5, 0.5])[1])  # the start of round 1
+        starts.add(first)
+        known, seen = (
+            GLOW(two, T=2, gamma=1.0, known_start=k).run(stay, seed).chosen.tolist() for k in (True, False)
+        )
+        assert known == [0, 0]
+        assert seen == [0, first]
+    assert starts == {0, 1}
 
 
 def test_mabo_against_the_definition() -> None:
@@ -260,8 +269,31 @@ def test_tuples_follow_their_law() -> None:
             ),
             "pays between 2 and 2",
         ),
+        (lambda: GLOW(CLASSES, T=10, lazy=math.inf), "lazy=inf"),
+        (lambda: GLOW(CLASSES, T=10, scale=math.inf), "scale=inf"),
+        (lambda: GLOW(CLASSES, T=10, scale=math.nan), "scale=nan"),
+        (
+            lambda: GLOW(
+                FunctionClasses([[[[0.0]]]], [[[[math.inf]]]]), T=10, K=1000, gamma=1.0, clip=None
+            ).run(rl.FiniteHorizonMDP([[[1.0]]], [[0.0]], H=1)),
+            "weight is ∞",
+        ),
+        (lambda: FunctionClasses([[[[0.0]]], [[[0.0, 0.5]]]], [[[[1.0]]]]), "different shapes"),
+        (lambda: FunctionClasses([[[[math.nan]]]], [[[[1.0]]]]), r"F\[0, 0, 0, 0\]=nan"),
+        (lambda: FunctionClasses([[[[0.5]]]], [[[[math.nan]]]]), r"W\[0, 0, 0, 0\]=nan"),
+        (lambda: ModelClasses(LOCKS, -1), "sequences=-1"),
         (lambda: H2O(MLE(CLASSES), [0.5] * 8, T=5), "sums to 4.0"),
+        (lambda: H2O(MLE(CLASSES), [0.5] * 2, T=5).run(LOCKS[5]), "2 shares for 8 policies"),
+        (lambda: hyglow(LOCKS[5], CLASSES, [1 / 8] * 8, 50, delta=0.0), "delta=0.0"),
+        (lambda: hyglow(LOCKS[5], CLASSES, [1 / 8] * 8, 0), "T=0"),
+        (lambda: optimal_concentrability(LOCKS[5], ModelClasses(LOCKS[:1]), [1.0]), "none is optimal"),
+        (lambda: optimal_concentrability(LOCKS[5], CLASSES, [1.0] * 8), "sum to 8"),
         (lambda: MABO(CLASSES, 0.0), "gamma=0.0"),
+        (
+            lambda: MABO(CLASSES, 0.5).losses(np.zeros((3, 2, 2, 2)), np.zeros((3, 2, 2)), 0, np.ones(())),
+            "n=0",
+        ),
+        (lambda: horizon_occupancy(LOCKS[0], [[0, -1]] * 3), "action -1"),
         (lambda: coverability_coefficient(LOCKS[0], []), "class of policies is empty"),
         (lambda: density_ratio([0.5, -0.5], [1.0, 0.0]), "d has -0.5 at entry 1"),
         (lambda: clip_ratio([1.0], -1.0), "level=-1.0"),

@@ -198,7 +198,35 @@ def test_eluder_dimension_of_large_denominators() -> None:
         (lambda: GFUCB(T=0), InvalidArgument, "T=0"),
         (lambda: GFUCB(T=5, delta=1.0), InvalidArgument, "delta=1.0"),
         (lambda: GFUCB(T=5, learners="both"), InvalidArgument, "learners='both'"),  # type: ignore[arg-type]
+        (lambda: GFUCB(T=5, lam=math.inf), InvalidArgument, "lam=inf"),
+        (lambda: GFUCB(T=5, log_weight=-1.0), InvalidArgument, "log_weight=-1.0"),
+        (lambda: GFUCB(T=5, logdet_weight=math.nan), InvalidArgument, "logdet_weight=nan"),
+        (
+            lambda: GFUCB(T=5, search="enumerate").run(MultitaskBandit.random(0, p=2, M=9)),
+            InvalidArgument,
+            "1953125 action tuples",
+        ),
+        (lambda: MultitaskBandit([[[[1.0]]]], [[0.5]], sigma=math.inf), InvalidModel, "sigma=inf"),
+        (lambda: MultitaskBandit([[[[math.nan]]]], [[0.5]]), InvalidModel, "nan"),
         (lambda: joint_confidence([[[[1.0]]]], [[(1, 0, 1.0)]], sigma=1.0), InvalidArgument, r"\(1, 0\)"),
+        (lambda: joint_confidence([[[[1.0]]]], [], sigma=1.0), InvalidArgument, "no task"),
+        (lambda: joint_confidence([[[[1.0]]]], [[(0, 0, math.nan)]], sigma=1.0), InvalidArgument, "reward nan"),
+        (lambda: joint_confidence([[[[1.0]]]], [[]], sigma=1.0, radius=math.nan), InvalidArgument, "radius=nan"),
+        (
+            lambda: joint_confidence([[[[1.0]]]], [[]], sigma=1.0).optimistic((-1,)),
+            InvalidArgument,
+            r"contexts=\(-1,\)",
+        ),
+        (
+            lambda: joint_confidence([[[[1.0]]]], [[]], sigma=1.0).optimistic((0, 0)),
+            InvalidArgument,
+            "each of 1 tasks",
+        ),
+        (
+            lambda: known_representation_bound(10, 1, 2, sigma=0.5, delta=2.0),
+            InvalidArgument,
+            "delta=2.0",
+        ),
         (
             lambda: known_representation_bound(10, 1, 2, sigma=0.5, delta=0.1, lam=0.5),
             InvalidArgument,
