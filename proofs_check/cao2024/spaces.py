@@ -99,7 +99,7 @@ class Problem:
         return [w + self.lift(d) for w, d in zip(self.best, self.shift, strict=True)]
 
     def simpson(self) -> list[F]:
-        """Simpson's weights on the two ends and the middle where these are nodes, the trapezoid's elsewhere."""
+        """Simpson's weights on the ends and the middle where these are nodes, else the trapezoid's."""
         middle = self.T / 2
         if middle not in self.nodes:
             return list(trapezoid(list(self.nodes)).weights)

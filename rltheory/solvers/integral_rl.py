@@ -165,8 +165,7 @@ def _size(X: NDArray[Any]) -> float:
 
 @dataclass(frozen=True)
 class Kleinman:
-    """P⁺ solves F_PᵀP⁺ + P⁺F_P = −(Q + PSP): policy iteration, which is Newton's method on the Riccati
-    equation.
+    """P⁺ solves A_PᵀP⁺ + P⁺A_P = −(Q + PSP): policy iteration is Newton's method on the Riccati equation.
 
     Parameters
     ----------
@@ -428,8 +427,7 @@ def fixed_point_balls(model: LQR, rule: Quadrature, start: Any) -> Any:
 # ---- from data -------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class IntegralRL:
-    """Θω = Ξ from consecutive windows of one trajectory that goes on across iterations, then greedy
-    improvement.
+    """Θω = Ξ from consecutive windows of one trajectory, which goes on across iterations, then greedy.
 
     Row k is φ(x(t_k)) − φ(x(t_k + T)) and Σ_i w_i cost(t_k + t_i).
 
@@ -467,8 +465,7 @@ class IntegralRL:
     scale_rows: bool | None = None
 
     def run(self, model: LQR | ControlAffine) -> PolicyIterates:
-        """Iterate; the residuals say how consistent the data are, the singular values how well they
-        determine ω.
+        """Iterate; residuals say how consistent the data are, singular values how well they determine ω.
 
         Raises
         ------

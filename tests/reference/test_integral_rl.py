@@ -76,9 +76,8 @@ def test_smoother_kernels_do_not_glue() -> None:
     for p, expected in ((1, 1.1e-2), (3, 6.6e-4)):
         x = benchmark(F(1, 20), 3, Matern(F(2 * p + 1, 2), F(3, 10)))
         with ball.precision(256):
-            change = float(
-                ball.sup_norm(np.array((x.by_rule(3) - x.by_rule(5)).entries(), dtype=object)).mid()
-            )
+            gap = x.by_rule(3) - x.by_rule(5)
+            change = max(float(abs(v).mid()) for v in gap.entries())
         assert change == pytest.approx(expected, rel=0.05)
 
 
@@ -204,8 +203,9 @@ def test_scalar_fixed_points() -> None:
         out = QuadratureIteration(h, 2, K0=[[best]], tol=1e-12, max_iter=400).run(model)
         assert out.P[0, 0] / 0.5 == pytest.approx(k, rel=3e-10)
     assert ex.critical_step() == pytest.approx(0.32660803, abs=5e-9)
-    for a, index in ((0.5, 0.653216), (0.0, 0.748846553113), (-1.0, 0.8940), (-10.0, 0.99999)):
-        assert 2 * ex.critical_step(a) == pytest.approx(index, rel=6e-6)
+    known = ((0.5, 0.653216, 6), (0.0, 0.748846553113, 10), (-1.0, 0.8940, 4), (-10.0, 0.99999, 5))
+    for a, index, digits in known:
+        assert 2 * ex.critical_step(a) == pytest.approx(index, abs=0.51 * 10.0**-digits)
 
 
 def test_meshes_too_coarse_for_the_linear_benchmark() -> None:
