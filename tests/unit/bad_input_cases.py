@@ -155,6 +155,13 @@ CASES: dict[str, list[Case]] = {
         case(
             "rl.operators.density_ratio([0.5, -0.5], [1, 0])", InvalidArgument, "d has -0.5 at entry 1", "≥ 0"
         ),
+        case(
+            "locks = rl.gallery.noisy_locks(2)\n"
+            "rl.solvers.hyglow(locks[0], rl.solvers.ModelClasses(locks), [0, 0, 0, 1], T=10)",
+            InvalidArgument,
+            "C_⋆ = ∞",
+            "give gamma",
+        ),
     ],
     "Multitask bandits": [
         case(
@@ -171,6 +178,12 @@ CASES: dict[str, list[Case]] = {
             "same (X, A, k)",
         ),
         case("rl.solvers.GFUCB(T=5, lam=0.0)", InvalidArgument, "lam=0.0", "positive"),
+        case(
+            "rl.solvers.joint_confidence([[[[1.0]]]], [[(0, 0, np.nan)]], sigma=1.0)",
+            InvalidArgument,
+            "task 0 has a reward nan",
+            "must be finite",
+        ),
         case("rl.operators.eluder_dimension(np.zeros((2, 13)))", InvalidArgument, "13 points", "at most 12"),
     ],
     "Laws of returns": [
@@ -814,7 +827,9 @@ CASES: dict[str, list[Case]] = {
         case("rl.sweep(abs, over={'x': []})", InvalidArgument, "over['x'] is empty"),
         case("rl.sweep(abs, over={'x': 'abc'})", InvalidArgument, "must be a list"),
         case("rl.sweep(abs, over={'x': [1, 1]})", InvalidArgument, "equal values", "drop one"),
-        case("rl.sweep(abs, over={'x': [object()]})", InvalidArgument, "x[0]=", "content_hash"),
+        case(
+            "rl.sweep(abs, over={'x': [object()]})", InvalidArgument, "x[0]=", "content_hash", quoted=False
+        ),
         case("rl.sweep(abs, over={'x': [1]}, seeds=[3, 3])", InvalidArgument, "seeds=[3, 3]", "distinct"),
         case("rl.sweep(abs, over={'seed': [1]}, seeds=2)", InvalidArgument, "'seed'", "give seeds="),
         case("rl.sweep(abs, over={'error': [1]})", InvalidArgument, "'error'", "rename it"),
@@ -823,6 +838,7 @@ CASES: dict[str, list[Case]] = {
             InvalidFile,
             "cannot be used",
             "move it away",
+            quoted=False,
         ),
         case("rl.operators.confidence_sequence([0.5])", InvalidArgument, "lower=None", "give both bounds"),
         case(
