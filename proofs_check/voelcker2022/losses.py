@@ -143,7 +143,7 @@ diagonal_sparse: Claim[Product] = Claim(
 def chained(x: Batch, *, n: int, part: fmpq) -> Any:
     """(√(n·L_VG) + part·H·√(mean ‖e‖⁴))², multiplied out: equalities are then between rationals."""
     c, first, fourth = part * x.V.H, to_fmpq(n * x.vg), to_fmpq(x.fourth)
-    return first + c * c * fourth + 2 * c * root(first * fourth)
+    return first if c == 0 else first + c * c * fourth + 2 * c * root(first * fourth)
 
 
 chain: Claim[Batch] = Claim(

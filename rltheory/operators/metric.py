@@ -139,7 +139,7 @@ class Metric:
         return np.array(sorted(set(self.D.reshape(-1).tolist()) - {0}), dtype=self.D.dtype)
 
     def exact(self) -> Metric:
-        """The same distances as rationals; a line of doubles becomes the line of these rationals."""
+        """The same distances as rationals; triangles that rounding broke are closed by shortest paths."""
         if self.is_exact:
             return self
         if self.points is not None:
