@@ -16,6 +16,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 import numba
@@ -276,12 +277,38 @@ def regret(
     at = record_points(played.task.K, points)
     workers = min(len(ids), numba.config.NUMBA_NUM_THREADS if threads is None else max(1, int(threads)))
     with Progress(len(ids) * played.task.K, f"regret of {type(agent).__name__}", progress) as bar:
-        if workers == 1:
-            runs = [_run(agent, played, seed, at, verify, bar.advance) for seed in ids]
-        else:
-            with ThreadPoolExecutor(workers) as pool:
-                runs = list(pool.map(lambda seed: _run(agent, played, seed, at, verify, bar.advance), ids))
+        runs = _run_all(agent, played, ids, at, verify, workers, bar.advance)
     return _curve(agent, model, played, ids, at, runs, verify)
+
+
+def _run_all(
+    agent: Agent,
+    played: Played,
+    ids: list[int],
+    at: IntVec,
+    verify: bool,
+    workers: int,
+    advance: Callable[[int], None],
+) -> list[_Run]:
+    """Every seed; an interruption or an error ends all of them at their next block of episodes."""
+    if workers == 1:
+        return [_run(agent, played, seed, at, verify, advance) for seed in ids]
+    lock, stopped = Lock(), Event()
+
+    def step(n: int) -> None:
+        if stopped.is_set():
+            raise KeyboardInterrupt
+        with lock:
+            advance(n)
+
+    with ThreadPoolExecutor(workers) as pool:
+        jobs = [pool.submit(_run, agent, played, seed, at, verify, step) for seed in ids]
+        try:
+            return [job.result() for job in jobs]
+        except BaseException:
+            stopped.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _curve(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -171,6 +172,28 @@ def test_threads_and_order_do_not_matter() -> None:
     a = rl.regret(PSRL(), RIVER, K=50, seeds=range(6), threads=1)
     b = rl.regret(PSRL(), RIVER, K=50, seeds=range(6)[::-1], threads=3)
     assert np.array_equal(a.pseudo, b.pseudo[::-1])
+
+
+def test_an_error_in_one_run_ends_the_others() -> None:
+    begun: list[int] = []
+
+    class Breaks:
+        """Fails in its first episode."""
+
+        def learner(self, task: Any, rng: Any) -> Any:
+            begun.append(1)
+            return self
+
+        def policy(self) -> Any:
+            time.sleep(0.05)
+            raise ZeroDivisionError("broken")
+
+        def observe(self, *episode: Any) -> None:
+            """Nothing."""
+
+    with pytest.raises(ZeroDivisionError, match="broken"):
+        rl.regret(Breaks(), RIVER, K=100_000, seeds=range(50), threads=2)
+    assert len(begun) < 50
 
 
 def test_blocks_do_not_show() -> None:
