@@ -121,10 +121,11 @@ def advantage(x: Any, alive: Any, i: int) -> Any:
 
 @njit(cache=True, error_model="numpy")
 def hull(x: Any, tol: float) -> Any:
-    """(n,) mask of the vectors that no mixture of the others covers; x (n, M) doubles, Pareto-pruned.
+    """(mask of what no mixture of the others covers, what is lost); x (n, M) doubles, Pareto-pruned.
 
     Vectors best by more than `tol` at a corner or at the centre stay without a game; the others are tried
-    from last to first, so that the first of equals stays.  Each removal costs at most `tol` at any belief.
+    from last to first, so that the first of equals stays.  A removal costs at most its advantage at any
+    belief, and removals add up.
     """
     n, M = x.shape
     alive = np.ones(n, np.bool_)
@@ -144,7 +145,11 @@ def hull(x: Any, tol: float) -> Any:
                 second = v
         if best > second + 2.0 * tol:
             sure[at] = True
+    lost = 0.0
     for i in range(n - 1, -1, -1):
-        if not sure[i] and advantage(x, alive, i) <= tol:
-            alive[i] = False
-    return alive
+        if not sure[i]:
+            more = advantage(x, alive, i)
+            if more <= tol:
+                alive[i] = False
+                lost += max(more, 0.0) + 1e-15
+    return alive, lost

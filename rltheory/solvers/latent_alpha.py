@@ -55,6 +55,8 @@ class AlphaSets:
         of (s, action), in the tree's order; t = 0..H−1.
     scale
         Integers stand for alpha/scale[t]; 1 in doubles.
+    lost
+        Bound on what pruning in doubles takes from any value; 0 in rationals.
     """
 
     tree: HistoryTree
@@ -62,6 +64,7 @@ class AlphaSets:
     action: list[list[NDArray[np.int64]]]
     child: list[list[NDArray[np.int64]]]
     scale: list[int]
+    lost: float = 0.0
 
     def sizes(self) -> NDArray[np.int64]:
         """(H, S) numbers of vectors."""
@@ -125,8 +128,8 @@ class AlphaDP:
     Notes
     -----
     Works backward, for all beliefs at once: its cost depends on how many continuations are worth having,
-    not on how many histories there are.  In doubles pruning costs at most 1e−12 a comparison, counted in
-    `upper`.
+    not on how many histories there are.  In doubles pruning may cost 1e−12 a vector; what it
+    costs at most in all is counted in `upper`.
 
     Complexity: unpruned, A^((S^H − 1)/(S − 1)) vectors.
 
@@ -165,8 +168,7 @@ class AlphaDP:
         if lmdp.is_exact:
             return LatentSolution(lmdp, value, value, policy, "AlphaDP", Status.EXACT, stats=stats)
         error = rounding(tree)
-        lost = 0.0 if self.prune == "none" else lmdp.H * (2 * tree.width + 2) * TOL + TOL
-        ends = outward(float(value), error, False), outward(float(value), error + lost, True)
+        ends = outward(float(value), error, False), outward(float(value), error + sets.lost + TOL, True)
         return LatentSolution(lmdp, *ends, policy, "AlphaDP", Status.SOLVED, stats=stats, _value=float(value))
 
 
@@ -200,6 +202,7 @@ def alpha_sets(
     lmdp = tree.lmdp
     H, S, A = lmdp.H, lmdp.S, lmdp.A
     numbers = _Numbers.of(tree)
+    ledger: list[float] = []
     alpha: list[Any] = [None] * H
     action: list[Any] = [None] * H
     child: list[Any] = [None] * H
@@ -212,7 +215,7 @@ def alpha_sets(
                 parts = []
                 for a in range(A):
                     build = numbers.linear if backup is None else numbers.general
-                    parts.append(build(t, s, a, live, after, prune, max_vectors, backup))
+                    parts.append(build(t, s, a, live, after, prune, max_vectors, backup, ledger))
                 vec = np.concatenate([p[0] for p in parts])
                 act = np.repeat(np.arange(A), [p[0].shape[0] for p in parts])
                 idx = np.zeros((vec.shape[0], tree.width), dtype=np.int64)
@@ -220,12 +223,12 @@ def alpha_sets(
                 for p in parts:
                     idx[row : row + p[1].shape[0], : p[1].shape[1]] = p[1]
                     row += p[1].shape[0]
-                keep = pruned(vec, prune)
+                keep = pruned(vec, prune, ledger)
                 alpha[t].append(vec[keep])
                 action[t].append(act[keep])
                 child[t].append(idx[keep])
                 bar.advance()
-    return AlphaSets(tree, alpha, action, child, numbers.scales)
+    return AlphaSets(tree, alpha, action, child, numbers.scales, math.fsum(ledger))
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,7 +260,16 @@ class _Numbers:
         )
 
     def linear(
-        self, t: int, s: int, a: int, live: Any, after: Any, prune: Prune, cap: int, _: Any
+        self,
+        t: int,
+        s: int,
+        a: int,
+        live: Any,
+        after: Any,
+        prune: Prune,
+        cap: int,
+        _: Any,
+        ledger: list[float],
     ) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """Candidates of one pair, pruned after every child: sums of pruned sets lose nothing."""
         vec = np.where(live, self.R[s, a] * self.lift[t], 0 * self.R[s, a])[None, :]
@@ -270,7 +282,7 @@ class _Numbers:
                 idx = np.concatenate([idx, np.zeros((idx.shape[0], 1), dtype=np.int64)], axis=1)
                 continue
             part = f * after[self.tree.state[c]]
-            keep = np.flatnonzero(pruned(part, prune))
+            keep = np.flatnonzero(pruned(part, prune, ledger))
             n, k = vec.shape[0], keep.size
             if n * k > cap:
                 raise InvalidArgument(
@@ -279,12 +291,12 @@ class _Numbers:
                 )
             vec = (vec[:, None, :] + part[keep][None]).reshape(n * k, -1)
             idx = np.concatenate([np.repeat(idx, k, axis=0), np.tile(keep, n)[:, None]], axis=1)
-            good = pruned(vec, prune)
+            good = pruned(vec, prune, ledger)
             vec, idx = vec[good], idx[good]
         return vec, idx
 
     def general(
-        self, t: int, s: int, a: int, live: Any, after: Any, prune: Prune, cap: int, backup: Any
+        self, t: int, s: int, a: int, live: Any, after: Any, prune: Prune, cap: int, backup: Any, _: Any
     ) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """Candidates of one pair from the full product of the children."""
         M = live.size
@@ -308,14 +320,20 @@ class _Numbers:
 
 
 # ---- pruning -----------------------------------------------------------------------------
-def pruned(x: NDArray[Any], prune: Prune) -> NDArray[np.bool_]:
-    """(n,) mask of the vectors that stay; integers exactly, doubles within 1e−12."""
+def pruned(x: NDArray[Any], prune: Prune, ledger: list[float] | None = None) -> NDArray[np.bool_]:
+    """(n,) mask of the vectors that stay; integers exactly, doubles within 1e−12.
+
+    What is lost at most at any belief is appended to `ledger`, for doubles.
+    """
     n, M = x.shape
     keep = np.ones(n, dtype=np.bool_)
     if prune == "none" or n == 1:
         return keep
     keep = _pareto_exact(x) if x.dtype == object else kernels.pareto(x, 0 if x.dtype == np.int64 else TOL)
     left = np.flatnonzero(keep)
+    ledger = [] if ledger is None else ledger
+    if x.dtype == np.float64 and left.size < n:
+        ledger.append(2 * TOL)
     if prune == "pareto" or left.size <= M or M == 1:
         return keep
     y = x[left]
@@ -323,9 +341,11 @@ def pruned(x: NDArray[Any], prune: Prune) -> NDArray[np.bool_]:
     if len(varies) < M:
         y = y[:, varies]
     if y.shape[1] == 2 and left.size > 2:
-        stays = _chain(y)
+        stays, lost = _chain(y)
+        ledger.append(lost)
     elif y.dtype == np.float64:
-        stays = kernels.hull(np.ascontiguousarray(y), TOL)
+        stays, lost = kernels.hull(np.ascontiguousarray(y), TOL)
+        ledger.append(lost)
     else:
         stays = _hull_exact(y)
     keep[left[~stays]] = False
@@ -344,12 +364,12 @@ def _pareto_exact(x: NDArray[Any]) -> NDArray[np.bool_]:
     return mask
 
 
-def _chain(x: NDArray[Any]) -> NDArray[np.bool_]:
-    """Upper hull of Pareto-optimal points of the plane, by a monotone chain."""
+def _chain(x: NDArray[Any]) -> tuple[NDArray[np.bool_], float]:
+    """Upper hull of Pareto-optimal points of the plane, by a monotone chain; and what is lost at most."""
     exact = x.dtype != np.float64
     rows = [tuple(int(v) for v in p) if exact else tuple(p) for p in x.tolist()]
     order = sorted(range(len(rows)), key=lambda i: (rows[i][0], -rows[i][1], i))
-    tol = 0 if exact else TOL
+    tol, lost = (0.0 if exact else TOL), 0.0
     hull: list[int] = []
     for i in order:
         while len(hull) > 1:
@@ -357,12 +377,13 @@ def _chain(x: NDArray[Any]) -> NDArray[np.bool_]:
             turn = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
             if turn >= 0 or (tol and -turn <= tol * max(cx - ax, ay - cy)):
                 hull.pop()
+                lost += 0.0 if exact else 1e-15 if turn >= 0 else TOL
             else:
                 break
         hull.append(i)
     mask = np.zeros(len(rows), dtype=np.bool_)
     mask[hull] = True
-    return mask
+    return mask, lost
 
 
 def _hull_exact(x: NDArray[Any]) -> NDArray[np.bool_]:

@@ -13,6 +13,7 @@ from ..models.mdp import MDP
 from ..models.outcomes import OutcomeMDP
 from ..models.ssp import SSP
 from ..models.stock import StockMDP
+from ..results.latent import LatentSolution
 from ..results.solution import Solution
 from ._device import on_device
 from .base import TOL, Solver
@@ -25,6 +26,10 @@ T = TypeVar("T")
 
 @overload
 def solve(model: MDP, solver: None = None, *, device: Device = "cpu", throw: bool = True) -> Solution: ...
+@overload
+def solve(
+    model: LatentMDP, solver: None = None, *, device: Device = "cpu", throw: bool = True
+) -> LatentSolution: ...
 @overload
 def solve(model: M, solver: Solver[M, T], *, device: Device = "cpu", throw: bool = True) -> T: ...
 @overload

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import rltheory as rl
 from rltheory.checks import Claim, Leq, Report, Verdict, check
-from rltheory.results import Step, StockSolution
+from rltheory.results import LatentBound, LatentSolution, Step, StockSolution
 
 mdp = rl.MDP([[[1.0]]], [[1.0]], gamma=0.5)
 assert_type(mdp.S, int)
@@ -36,6 +36,9 @@ assert_type(sol.value(0), rl.Enclosure)
 assert_type(sol.trace, tuple[Step, ...])
 assert_type(rl.evaluate(mdp, pi), rl.Solution)
 assert_type(rl.solve(rl.stock_augmented(mdp), rl.StockDP(objective=rl.cvar(0.1))), StockSolution)
+latent = rl.LatentMDP([mdp], weights=[1.0], H=2, normalisation="rescale")
+assert_type(rl.solve(latent), LatentSolution)
+assert_type(rl.solve(latent, rl.QMDP()), LatentBound)
 
 assert_type(rl.bellman(mdp)(sol.V), NDArray[Any])
 assert_type(rl.greedy(mdp, sol.V), rl.Policy)
