@@ -53,6 +53,8 @@ from .extraction import awr_value as awr_value
 from .extraction import greedy_in_support as greedy_in_support
 from .flow_td import FlowTD as FlowTD
 from .flow_td import FlowValue as FlowValue
+from .function_classes import FunctionClasses as FunctionClasses
+from .function_classes import ModelClasses as ModelClasses
 from .gauss_seidel import GaussSeidel as GaussSeidel
 from .gfucb import GFUCB as GFUCB
 from .gfucb import MultitaskRun as MultitaskRun
@@ -63,6 +65,8 @@ from .gittins import gittins_index as gittins_index
 from .gittins import index_policy as index_policy
 from .glow import GLOW as GLOW
 from .glow import GLOWRun as GLOWRun
+from .glow import glow_regret_bound as glow_regret_bound
+from .glow import pairwise_glow as pairwise_glow
 from .history_policies import history_laws as history_laws
 from .history_policies import history_optimum as history_optimum
 from .hitting import diameter as diameter
@@ -192,5 +196,3 @@ from .value_gradient import vaml_loss as vaml_loss
 from .value_iteration import ValueIteration as ValueIteration
 from .variance import horizon_variance as horizon_variance
 from .variance import return_variance as return_variance
-from .version_space import FunctionClasses as FunctionClasses
-from .version_space import ModelClasses as ModelClasses

@@ -24,7 +24,8 @@ from ..kernels.version_space import bellman_sums, version_space
 from ..models.finite_horizon import FiniteHorizonMDP
 from .backward_induction import BackwardInduction, evaluate_horizon
 from .coverability import coverability_coefficient
-from .version_space import Classes, Data, check_rewards, check_shape, first_best
+from .episode_counts import EpisodeCounts, check_rewards
+from .function_classes import Classes, FunctionClasses, check_shape, first_best
 
 Array = NDArray[Any]
 NEAR = 1e-9
@@ -218,9 +219,11 @@ class GLOW:
         check_rewards(model)
         F = np.ascontiguousarray(self.classes.F)
         known = (gaps(model, self.classes.policies), optimal_index(model, F), self.tuned_gamma(model))
-        return [self._play(Data(model, np.random.default_rng(seed)), F, *known) for seed in seeds]
+        return [self._play(EpisodeCounts(model, np.random.default_rng(seed)), F, *known) for seed in seeds]
 
-    def _play(self, data: Data, F: FloatVec, loss: FloatVec, optimal: int | None, gamma: float) -> GLOWRun:
+    def _play(
+        self, data: EpisodeCounts, F: FloatVec, loss: FloatVec, optimal: int | None, gamma: float
+    ) -> GLOWRun:
         policies, n, ell = self.classes.policies, F.shape[0], self.log_term(data.R.shape[0])
         first = np.take_along_axis(F[:, 0], policies[:, 0, :, None], axis=2)[:, :, 0]  # f_1(s, π_f)
         played, keep = np.zeros(n), np.ones(n, dtype=np.bool_)
@@ -267,6 +270,83 @@ class GLOW:
         level = grown if self.clip == "growing" else math.inf if self.clip is None else float(self.clip)
         alpha = self.scale * 8 / grown if self.penalty else 0.0
         return alpha, self.scale * 36 * grown / (self.K * (t - 1)) * ell, level
+
+
+def glow_regret_bound(
+    T: int, H: int, cov: float, log_term: float, *, gamma: float, K: int = 1, known_start: bool = True
+) -> float:
+    """1 + H[(49/(3γ) + 1)·C_cov·(1 + ½ + … + 1/T) + 71γTℓ/K], plus 2√(8ℓT/K) if starts are estimated.
+
+    An upper bound on the regret of plain GLOW (lazy = 1, scale = 1) with probability 1 − δ.
+
+    Parameters
+    ----------
+    T, H, K
+        Rounds, layers, trajectories a round.
+    cov
+        C_cov of the greedy policies of F.
+    log_term
+        ℓ = ln(6|F||W|TH/δ), W large enough to hold the ratios against the mixture of the rounds played.
+    gamma
+        γ in (0, 1].
+    known_start
+        As in `GLOW`.
+
+    Raises
+    ------
+    InvalidArgument
+        T, H or K that is no integer ≥ 1, γ outside (0, 1], C_cov or ℓ that is not positive.
+
+    Source: Amortila, Foster, Jiang, Sekhari, Xie (2024), Theorem 3.1; the constants are derived here.
+
+    Examples
+    --------
+    >>> round(glow_regret_bound(3000, 4, 2.8, 8340.4, gamma=1.0, K=10**8))
+    1738
+    """
+    check_rounds("glow_regret_bound", T=T, H=H, K=K)
+    if not 0 < gamma <= 1:
+        raise InvalidArgument(f"glow_regret_bound: gamma={gamma}, must lie in (0, 1]")
+    for name, value in (("cov", cov), ("log_term", log_term)):
+        if not 0 < value < math.inf:
+            raise InvalidArgument(f"glow_regret_bound: {name}={value}, must be positive and finite")
+    harmonic = float(np.sum(1 / np.arange(1, T + 1))) if T < 10**6 else math.log(T) + np.euler_gamma + 0.5 / T
+    starts = 0.0 if known_start else 2 * math.sqrt(8 * log_term * T / K)
+    return 1 + starts + H * ((49 / (3 * gamma) + 1) * cov * harmonic + 71 * gamma * T * log_term / K)
+
+
+def pairwise_glow(classes: FunctionClasses, T: int, cov: float, *, delta: float = 0.1) -> GLOW:
+    """GLOW as published for pairwise realizability: W has d^π/d^π' only, ratios to mixtures are made of them.
+
+    W̄ of `FunctionClasses.mixtures` in place of W, K = ⌈2T ln(6|F||W|HT/δ)⌉, γ = min(1, √(C_cov/T)).  W̄ is
+    listed, which is possible for a few rounds and weights.
+
+    Parameters
+    ----------
+    classes
+        F and W, the ratios of all pairs of greedy policies among its members.
+    T
+        Rounds.
+    cov
+        C_cov.
+    delta
+        δ in (0, 1).
+
+    Raises
+    ------
+    InvalidArgument
+        T < 1, C_cov that is not positive, δ outside (0, 1), W̄ too large to list.
+
+    Source: Amortila, Foster, Jiang, Sekhari, Xie (2024), Theorem 3.2.
+    """
+    check_rounds("pairwise_glow", T=T)
+    if not 0 < cov < math.inf:
+        raise InvalidArgument(f"pairwise_glow: cov={cov}, must be positive and finite")
+    if not 0 < delta < 1:
+        raise InvalidArgument(f"pairwise_glow: delta={delta}, must lie in (0, 1)")
+    H = classes.F.shape[1] - 1
+    K = math.ceil(2 * T * (math.log(6 * H * T / delta) + classes.log_size))
+    return GLOW(classes.mixtures(T), T=T, K=K, gamma=min(1.0, math.sqrt(cov / T)), delta=delta)
 
 
 def gaps(model: FiniteHorizonMDP, policies: IntVec) -> FloatVec:

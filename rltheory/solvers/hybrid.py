@@ -24,8 +24,9 @@ from ..kernels.version_space import bellman_sums, minimax_losses, squared_losses
 from ..models.finite_horizon import FiniteHorizonMDP
 from ..operators.coverage import density_ratio, horizon_occupancy
 from .coverability import coverability_coefficient
+from .episode_counts import EpisodeCounts, check_rewards
+from .function_classes import Classes, ModelClasses, check_shape, first_best, greedy_actions
 from .glow import check_rounds, gaps
-from .version_space import Classes, Data, ModelClasses, check_rewards, check_shape, first_best, greedy_actions
 
 
 class OfflineLearner(Protocol):
@@ -249,7 +250,7 @@ class H2O:
         if shares is None and isinstance(classes, ModelClasses) and isinstance(self.base, MABO):
             raise InvalidArgument("H2O: weights of models need offline as (|Π|,) shares of policies")
         rng = np.random.default_rng(seed)
-        data = Data(model, rng)
+        data = EpisodeCounts(model, rng)
         tuples = data.tuples(nu, self.T)
         played, out = np.zeros(len(policies)), []
         index = {pi.tobytes(): i for i, pi in reversed(list(enumerate(policies)))}

@@ -16,6 +16,7 @@ from rltheory.solvers import (
     ModelClasses,
     coverability_coefficient,
     evaluate_horizon,
+    glow_regret_bound,
     optimal_concentrability,
 )
 
@@ -102,6 +103,9 @@ def test_lazy_runs(T: int, K: int, regret: float) -> None:
         assert run.log_term == pytest.approx(28.307, abs=5e-4)
         assert run.gamma == pytest.approx(2.5908e-4, abs=5e-9)
         assert run.flat_from / T == pytest.approx(0.14, abs=0.005)
+    if K == 1:  # against H√(C_cov Tℓ)
+        ratio = {2_000_000: 2.69, 8_000_000: 1.68, 32_000_000: 1.34}[T]
+        assert run.regret / (4 * np.sqrt(3.8 * T * run.log_term)) == pytest.approx(ratio, abs=0.005)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +115,19 @@ def test_plain_runs(code: tuple[int, ...], regret: float) -> None:
     solver = GLOW(ModelClasses(LOCKS, sequences=3000), T=3000, K=10**8, gamma=1.0)
     assert solver.log_term(4) == pytest.approx(8340, abs=0.5)
     assert solver.run(LOCKS[CODES.index(code)], 4).regret == pytest.approx(regret, abs=1e-9)
+
+
+def test_the_explicit_bound() -> None:
+    ell = GLOW(ModelClasses(LOCKS, sequences=3000), T=3000).log_term(4)
+    cov = float(coverability_coefficient(LOCKS[0], list(CLASSES.policies)).value)
+    assert cov == pytest.approx(2.8)
+    assert glow_regret_bound(3000, 4, cov, ell, gamma=1.0, K=10**8) == pytest.approx(1738, abs=0.5)
+    seen = glow_regret_bound(3000, 4, cov, ell, gamma=1.0, K=10**8, known_start=False)
+    assert seen == pytest.approx(1738.4 + 2 * np.sqrt(8 * ell * 3000 / 10**8), abs=0.05)
+    for T, above in ((120_000_000, True), (140_000_000, False)):  # one trajectory a round, the best γ
+        one = GLOW(CLASSES, T=T).log_term(4)
+        best = min(glow_regret_bound(T, 4, cov, one, gamma=g) for g in np.geomspace(1e-5, 1e-3, 400))
+        assert (best > T) is above
 
 
 def test_small_thresholds_lose_q_star() -> None:

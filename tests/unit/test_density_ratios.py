@@ -29,8 +29,10 @@ from rltheory.solvers import (
     ModelClasses,
     coverability_coefficient,
     evaluate_horizon,
+    glow_regret_bound,
     hyglow,
     optimal_concentrability,
+    pairwise_glow,
 )
 
 LOCKS = rl.gallery.noisy_locks(3)
@@ -189,6 +191,33 @@ def test_unknown_starts_use_the_starts_seen() -> None:
     assert starts == {0, 1}
 
 
+def test_pairwise_ratios_make_ratios_to_mixtures() -> None:
+    locks = rl.gallery.noisy_locks(2)
+    models = ModelClasses(locks)
+    true, T = 2, 3
+    d = [horizon_occupancy(locks[true].float(), pi) for pi in models.policies]
+    pairs = FunctionClasses(models.F, np.array([density_ratio(a, b) for a in d for b in d]))
+    solver = pairwise_glow(pairs, T, 2.9)
+    classes: Any = solver.classes
+    W = np.asarray(classes.ratios)
+    for played in itertools.product(range(4), repeat=T):
+        for t in range(1, T + 1):
+            last, mean = d[played[t - 1]], np.mean([d[i] for i in played[:t]], axis=0)
+            on = last > 0
+            want = last[on] / mean[on]
+            assert np.abs(W[:, on] - want).max(axis=1).min() < 1e-12, played
+    distinct = len(np.unique(np.asarray(pairs.ratios), axis=0))
+    assert distinct < len(W) <= (2 * distinct) ** T
+    assert not np.isnan(W).any()
+    assert math.ceil(2 * T * math.log(6 * 4 * 16 * 2 * T / 0.1)) == solver.K
+    assert solver.gamma == pytest.approx(math.sqrt(2.9 / 3))
+    for seed in range(5):
+        assert solver.run(locks[true], seed).q_star_lost is None
+    many = GLOW(classes, T=T, K=10**7, gamma=1.0, scale=0.02).run(locks[true], 0)
+    assert many.q_star_lost is None
+    assert many.surviving[-1] < many.surviving[0]  # enough data tell the codes apart
+
+
 def test_mabo_against_the_definition() -> None:
     rng = np.random.default_rng(0)
     N = rng.integers(0, 9, size=(3, 2, 2, 2)).astype(float)
@@ -236,12 +265,12 @@ def test_hybrid_learning_learns() -> None:
 
 
 def test_tuples_follow_their_law() -> None:
-    from rltheory.solvers.version_space import Data
+    from rltheory.solvers.episode_counts import EpisodeCounts
 
     M = random_model(1)
     nu = horizon_occupancy(M.float(), np.full((3, 2), 0.5))
     n = 40_000
-    drawn = Data(M, np.random.default_rng(1)).tuples(nu, n)
+    drawn = EpisodeCounts(M, np.random.default_rng(1)).tuples(nu, n)
     for h in range(3):
         joint = nu[h][:, :, None] * np.asarray(M.P[h], dtype=float)
         count = np.zeros(joint.shape)
@@ -282,6 +311,10 @@ def test_tuples_follow_their_law() -> None:
         (lambda: FunctionClasses([[[[math.nan]]]], [[[[1.0]]]]), r"F\[0, 0, 0, 0\]=nan"),
         (lambda: FunctionClasses([[[[0.5]]]], [[[[math.nan]]]]), r"W\[0, 0, 0, 0\]=nan"),
         (lambda: ModelClasses(LOCKS, -1), "sequences=-1"),
+        (lambda: FunctionClasses([[[[0.5]]]], np.ones((40, 1, 1, 1))).mixtures(9), "choices of at most 9"),
+        (lambda: pairwise_glow(FunctionClasses([[[[0.5]]]], [[[[1.0]]]]), 3, math.nan), "cov=nan"),
+        (lambda: glow_regret_bound(10, 2, 2.0, 5.0, gamma=0.0), "gamma=0.0"),
+        (lambda: glow_regret_bound(10, 2, 2.0, -1.0, gamma=0.5), "log_term=-1.0"),
         (lambda: H2O(MLE(CLASSES), [0.5] * 8, T=5), "sums to 4.0"),
         (lambda: H2O(MLE(CLASSES), [0.5] * 2, T=5).run(LOCKS[5]), "2 shares for 8 policies"),
         (lambda: hyglow(LOCKS[5], CLASSES, [1 / 8] * 8, 50, delta=0.0), "delta=0.0"),

@@ -210,8 +210,16 @@ def test_eluder_dimension_of_large_denominators() -> None:
         (lambda: MultitaskBandit([[[[math.nan]]]], [[0.5]]), InvalidModel, "nan"),
         (lambda: joint_confidence([[[[1.0]]]], [[(1, 0, 1.0)]], sigma=1.0), InvalidArgument, r"\(1, 0\)"),
         (lambda: joint_confidence([[[[1.0]]]], [], sigma=1.0), InvalidArgument, "no task"),
-        (lambda: joint_confidence([[[[1.0]]]], [[(0, 0, math.nan)]], sigma=1.0), InvalidArgument, "reward nan"),
-        (lambda: joint_confidence([[[[1.0]]]], [[]], sigma=1.0, radius=math.nan), InvalidArgument, "radius=nan"),
+        (
+            lambda: joint_confidence([[[[1.0]]]], [[(0, 0, math.nan)]], sigma=1.0),
+            InvalidArgument,
+            "reward nan",
+        ),
+        (
+            lambda: joint_confidence([[[[1.0]]]], [[]], sigma=1.0, radius=math.nan),
+            InvalidArgument,
+            "radius=nan",
+        ),
         (
             lambda: joint_confidence([[[[1.0]]]], [[]], sigma=1.0).optimistic((-1,)),
             InvalidArgument,

@@ -1,7 +1,8 @@
-"""Finite classes of value functions and weights, and data as counts, for weight-function methods."""
+"""Finite classes of value functions and weights, for weight-function methods."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from .backward_induction import BackwardInduction
 
 Array = NDArray[Any]
 TIE = 1e-12
+MOST_MIXTURES = 100_000
 
 
 class Classes(Protocol):
@@ -80,7 +82,9 @@ class FunctionClasses:
         try:
             F, W = float_array(self.functions), float_array(self.ratios)
         except (ValueError, TypeError):
-            raise InvalidArgument("FunctionClasses: functions of different shapes; give (n, H, S, A)") from None
+            raise InvalidArgument(
+                "FunctionClasses: functions of different shapes; give (n, H, S, A)"
+            ) from None
         for name, x in (("F", F), ("W", W)):
             if x.ndim != 4 or x.shape[0] == 0:
                 raise InvalidArgument(
@@ -123,6 +127,35 @@ class FunctionClasses:
     def weights(self, played: FloatVec, offline: FloatVec | None = None) -> FloatVec:
         """W, whatever was played."""
         return np.ascontiguousarray(float_array(self.ratios))
+
+    def mixtures(self, T: int) -> FunctionClasses:
+        """F with W̄ = {1/mean(w^(1), …, w^(t)) : w^(s) ∈ W, t ≤ T}, 1/∞ = 0 and 1/0 = ∞, repeats dropped.
+
+        If W realises every d^π/d^π', then W̄ realises d^(t)/d̄^(t+1) wherever d^(t) > 0, whatever is played.
+
+        Raises
+        ------
+        InvalidArgument
+            T < 1, or more than 100,000 choices with repetition of at most T weights.
+
+        Source: Amortila, Foster, Jiang, Sekhari, Xie (2024), Section 3.1 and Appendix B.2.
+        """
+        W = float_array(self.ratios)
+        if not T >= 1:
+            raise InvalidArgument(f"mixtures: T={T}, must be an integer ≥ 1")
+        choices = math.comb(len(W) + T, T) - 1
+        if choices > MOST_MIXTURES:
+            raise InvalidArgument(
+                f"mixtures: {choices} choices of at most {T} of {len(W)} weights, at most {MOST_MIXTURES} "
+                "are held; take fewer rounds or weights"
+            )
+        rows = [
+            W[list(some)].mean(axis=0)
+            for t in range(1, T + 1)
+            for some in itertools.combinations_with_replacement(range(len(W)), t)
+        ]
+        with np.errstate(divide="ignore"):
+            return FunctionClasses(self.functions, np.unique(1 / np.array(rows), axis=0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,24 +248,6 @@ class ModelClasses:
         return np.ascontiguousarray(w.reshape(-1, *d.shape[2:]))
 
 
-def check_rewards(model: FiniteHorizonMDP) -> None:
-    """Refuse models whose total reward can leave [0, 1] on some trajectory of positive probability."""
-    high, low = np.zeros(model.S), np.zeros(model.S)
-    for h in reversed(range(model.H)):
-        P, R = np.asarray(model.P[h], dtype=np.float64), np.asarray(model.R[h], dtype=np.float64)
-        top = np.where(P > 0, high, -np.inf).max(axis=2) if h < model.H - 1 else 0.0
-        bottom = np.where(P > 0, low, np.inf).min(axis=2) if h < model.H - 1 else 0.0
-        high, low = (R + top).max(axis=1), (R + bottom).min(axis=1)
-    start = np.asarray(model.mu, dtype=np.float64) > 0
-    if not (high[start].max() <= 1 + TIE and low[start].min() >= -TIE):
-        raise InvalidArgument(
-            f"rewards: a trajectory pays between {low[start].min():.6g} and {high[start].max():.6g}, totals "
-            "must lie in [0, 1]; shift and divide the rewards, the thresholds hold for no others"
-        )
-    if model.gamma != 1 or np.asarray(model.terminal_reward, dtype=np.float64).any():
-        raise InvalidArgument("rewards: gamma must be 1 and nothing may be paid after the last step")
-
-
 def check_shape(model: FiniteHorizonMDP, classes: Classes) -> None:
     """Refuse classes of another shape than the model's."""
     want = (model.H + 1, model.S, model.A)
@@ -246,43 +261,3 @@ def first_best(x: Array, allowed: Array | None = None) -> int:
     """Lowest index within 1e-12 of the maximum of the allowed entries."""
     y = x if allowed is None else np.where(allowed, x, -np.inf)
     return int(np.argmax(y >= y.max() - TIE))
-
-
-class Data:
-    """Counts N[h, s, a, s'] of trajectories and tuples drawn from a model."""
-
-    def __init__(self, model: FiniteHorizonMDP, rng: np.random.Generator) -> None:
-        self.P = np.array(model.P, dtype=np.float64)
-        self.R = np.array(model.R, dtype=np.float64)
-        self.mu = float_array(model.mu)
-        self.N = np.zeros(self.P.shape)
-        self.starts = np.zeros(model.S)
-        self.rng = rng
-
-    def play(self, pi: IntVec, times: int) -> None:
-        """Add `times` trajectories of a deterministic policy: one multinomial a layer and state."""
-        here = self.rng.multinomial(times, self.mu / self.mu.sum())
-        self.starts += here
-        for h in range(self.P.shape[0]):
-            after = np.zeros_like(here)
-            for s in np.flatnonzero(here):
-                moved = self.rng.multinomial(here[s], self.P[h, s, pi[h, s]])
-                self.N[h, s, pi[h, s]] += moved
-                after += moved
-            here = after
-
-    def tuples(self, nu: FloatVec, T: int) -> IntVec:
-        """(T, H, 3) independent (s, a, s') of every layer from the laws nu (H, S, A)."""
-        H, S, A = nu.shape
-        out = np.empty((T, H, 3), dtype=np.int64)
-        for h in range(H):
-            pair = self.rng.choice(S * A, size=T, p=nu[h].reshape(-1) / nu[h].sum())
-            s, a = pair // A, pair % A
-            u = self.rng.random(T)
-            nxt = (np.cumsum(self.P[h, s, a], axis=1) <= u[:, None]).sum(axis=1)
-            out[:, h] = np.stack([s, a, np.minimum(nxt, S - 1)], axis=1)
-        return out
-
-    def add(self, one: IntVec) -> None:
-        """Add one tuple a layer, (H, 3)."""
-        self.N[np.arange(one.shape[0]), one[:, 0], one[:, 1], one[:, 2]] += 1
