@@ -12,6 +12,7 @@ Where coefficients are functions of time too, see `TimePolynomial`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -95,8 +96,10 @@ def generator_matrix(process: PolynomialDiffusion, degree: int) -> NDArray[Any]:
 
 
 def _check_degree(degree: int) -> None:
-    if not 0 <= degree <= MAX_DEGREE:
-        raise InvalidArgument(f"diffusion: degree={degree}, must lie in 0..{MAX_DEGREE}; lower the degrees")
+    if not (isinstance(degree, int | np.integer) and 0 <= degree <= MAX_DEGREE):
+        raise InvalidArgument(
+            f"diffusion: degree={degree!r}, must be an integer in 0..{MAX_DEGREE}; lower the degrees"
+        )
 
 
 def multiply(p: Entries, q: Entries, degree: int) -> NDArray[Any]:
@@ -124,6 +127,7 @@ def multiply(p: Entries, q: Entries, degree: int) -> NDArray[Any]:
 
 def semigroup_matrix(process: PolynomialDiffusion, u: Real, degree: int) -> fmpq_mat | arb_mat:
     """e^{uG} as fmpq_mat when G is nilpotent, else as a matrix of balls at the working precision."""
+    _check_degree(degree)  # FLINT ends the program on a negative size
     G = to_fmpq_mat(generator_matrix(process.exact(), degree)) * to_fmpq(u)
     if not process.is_nilpotent:
         return arb_mat(G).exp()
@@ -152,8 +156,8 @@ def semigroup(process: PolynomialDiffusion, u: Real, degree: int) -> Enclosed:
     InvalidArgument
         If u < 0, or an entry is not representable in a double.
     """
-    if not u >= 0:
-        raise InvalidArgument(f"semigroup: u={u}, must be ≥ 0; it is a length of time")
+    if not 0 <= u < math.inf:
+        raise InvalidArgument(f"semigroup: u={u}, must be finite and ≥ 0; it is a length of time")
     with precise():
         return enclosed(_array(semigroup_matrix(process, u, degree)))
 
@@ -167,8 +171,9 @@ def moments(process: PolynomialDiffusion, x0: Real, t: Real, degree: int) -> Enc
     >>> moments(brownian, 0, 1, 2).value
     array([Fraction(1, 1), Fraction(1, 2), Fraction(5, 4)], dtype=object)
     """
-    if not t >= 0:
-        raise InvalidArgument(f"moments: t={t}, must be ≥ 0; it is a time")
+    if not 0 <= t < math.inf:
+        raise InvalidArgument(f"moments: t={t}, must be finite and ≥ 0; it is a time")
+    _check_degree(degree)
     process.interval(x0)
     with precise():
         x = to_fmpq(x0)
@@ -264,8 +269,17 @@ def backward(
     lam
         λ in (0, 1].
 
+    Raises
+    ------
+    InvalidArgument
+        T ≤ 0, λ ∉ (0, 1], or a terminal that depends on t.
+
     Complexity: the degrees times the square of the number of terms.
     """
+    if not 0 < T < math.inf:
+        raise InvalidArgument(f"backward: T={T}, must be finite and > 0; it is the horizon")
+    if terminal.has_time:
+        raise InvalidArgument("backward: terminal depends on t; h is a function of x only")
     with precise():
         return _backward(process, source, terminal, T, rate, lam)
 

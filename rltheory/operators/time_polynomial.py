@@ -11,11 +11,12 @@ else as a ball of any radius.  For distinct rational exponents e^γ are linearly
 rationals (Lindemann–Weierstrass): a number is zero exactly when its sum is empty.
 
 A trace parameter λ enters by one more exponent, log(1/λ): then exponents are pairs (q, m) meaning
-q + m·log(1/λ), and coefficients become balls where such an exponent is divided by.
+q + m·log(1/λ), and coefficients become balls where such an exponent is divided by.  A function has one λ.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from fractions import Fraction
@@ -75,7 +76,14 @@ class TimePolynomial:
         return cls({(k, 0, 0, 0): to_fmpq(c) for k, c in enumerate(coefficients)})
 
     def _merged(self, other: TimePolynomial) -> Any:
-        return self.log if self.log is not None else other.log
+        if self.log is None or other.log is None:
+            return self.log if self.log is not None else other.log
+        if not self.log.overlaps(other.log):
+            raise InvalidArgument(
+                f"TimePolynomial: two values of λ, log(1/λ) = {float(self.log):.6g} and "
+                f"{float(other.log):.6g}; a function has room for one"
+            )
+        return self.log
 
     def __add__(self, other: object) -> TimePolynomial:
         right = TimePolynomial.constant(other)
@@ -116,13 +124,17 @@ class TimePolynomial:
         return out
 
     def __pow__(self, n: int) -> TimePolynomial:
+        if isinstance(n, bool) or not isinstance(n, int) or n < 0:
+            raise InvalidArgument(f"TimePolynomial: power {n!r}, must be an integer ≥ 0")
         out: TimePolynomial = TimePolynomial.constant(1)
         for _ in range(n):
             out = out * self
         return out
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, (TimePolynomial, int, Fraction)):
+        if not isinstance(other, (TimePolynomial, int, Fraction)) and not (
+            isinstance(other, float) and math.isfinite(other)
+        ):
             return NotImplemented
         return not (self - other).terms
 
@@ -354,7 +366,15 @@ def exponential(rate: Real, shift: Real = 0) -> TimePolynomial:
 
 
 def trace_decay(lam: Real, power: Real = 1) -> TimePolynomial:
-    """λ^{power·t}; for λ = 1 the constant 1."""
+    """λ^{power·t}; for λ = 1 the constant 1.
+
+    Raises
+    ------
+    InvalidArgument
+        λ ∉ (0, 1].
+    """
+    if not 0 < lam <= 1:
+        raise InvalidArgument(f"trace_decay: lam={lam}, must lie in (0, 1]")
     if lam == 1:
         return TimePolynomial.constant(1)
     with precise():

@@ -51,11 +51,10 @@ __getattr__, __dir__, __all__ = attach(
         "low_rank": "LowRankQ LowRankResult LowRankSchedule",
         "low_rank_nets": "UnitCubeTask low_rank_continuous",
         "martingale": "CTDRoot GMMRoot MartingaleLossRoot MartingaleSolution MeanSquareTDRoot",
-        "martingale_data": "LearnedValue LinearCandidate Schedule SmoothCandidate",
+        "martingale_data": "LinearCandidate Schedule SmoothCandidate",
+        "martingale_estimate": "LearnedValue time_step_bias",
         "martingale_family": "ValueFamily",
-        "martingale_learners": (
-            "CTDLearner GradientTDLearner MartingaleLossLearner ResidualGradientLearner time_step_bias"
-        ),
+        "martingale_learners": "CTDLearner GradientTDLearner MartingaleLossLearner ResidualGradientLearner",
         "martingale_least_squares": "CLSTDLearner GMMLearner LeastSquaresLearner",
         "lyapunov": "CertifiedMatrix solve_discrete_lyapunov solve_lyapunov solve_riccati",
         "modified_policy_iteration": "ModifiedPolicyIteration",

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from flint import arb, fmpq
+from flint import arb, fmpq, fmpq_mat
 from numpy.typing import ArrayLike, NDArray
 
 from ..arrays import Entries, Real
@@ -68,6 +68,22 @@ class MartingaleSolution:
     def __repr__(self) -> str:
         theta = ", ".join(map(str, self.theta))
         return f"MartingaleSolution(theta=[{theta}], error={self.error:.1e}, condition={self.condition:.3g})"
+
+
+def _check_grid(solver: Any) -> None:
+    """Refuse a number of steps that is none."""
+    n = solver.n
+    if n is not None and (isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1):
+        raise InvalidArgument(
+            f"{type(solver).__name__}: n={n!r}, must be an integer ≥ 1; it counts equal time steps"
+        )
+
+
+def _check_family(family: Any, solver: Any) -> None:
+    if not isinstance(family, ValueFamily):
+        raise InvalidArgument(
+            f"{type(solver).__name__}: needs a ValueFamily, not a {type(family).__name__}; learn on others"
+        )
 
 
 def _plain(x: Any) -> Any:
@@ -170,6 +186,7 @@ class CTDRoot:
     endpoint: Literal["left", "right"] = "left"
 
     def __post_init__(self) -> None:
+        _check_grid(self)
         if not 0 <= self.lam <= 1:
             raise InvalidArgument(f"CTDRoot: lam={self.lam}, must lie in [0, 1]")
         if self.endpoint not in ("left", "right"):
@@ -186,6 +203,7 @@ class CTDRoot:
 
     def columns(self, family: ValueFamily) -> NDArray[np.object_]:
         """m(θ) = columns·(1, θ)."""
+        _check_family(family, self)
         with precise():
             return self._columns(family)
 
@@ -223,8 +241,12 @@ class MartingaleLossRoot:
 
     n: int | None = None
 
+    def __post_init__(self) -> None:
+        _check_grid(self)
+
     def run(self, family: ValueFamily) -> MartingaleSolution:
         """θ of this family; raises InvalidArgument if features are linearly dependent."""
+        _check_family(family, self)
         with precise():
             if self.n is not None:
                 return _solution(*_split(Grid(family, self.n).loss()), family, "MartingaleLossRoot")
@@ -241,14 +263,23 @@ class GMMRoot:
     tests
         At least q test functions.
     W
-        "identity", "gram" for (E∫ ξξᵀdt)⁻¹, or a symmetric (p, p) array of rationals or doubles.
+        "identity", "gram" for (E∫ ξξᵀdt)⁻¹, or a positive definite (p, p) array of rationals or doubles.
     n
         Steps of the grid; continuous time if not given.
+
+    Raises
+    ------
+    InvalidArgument
+        If n < 1; from `run` if there are fewer tests than features, W is not symmetric and positive definite,
+        or AᵀWA is singular.
     """
 
     tests: Sequence[TimePolynomial]
     W: Literal["identity", "gram"] | ArrayLike | Entries = "identity"
     n: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_grid(self)
 
     def weight(self, family: ValueFamily) -> NDArray[np.object_]:
         """W (p, p), Fractions or balls."""
@@ -264,10 +295,13 @@ class GMMRoot:
         W = _numbers(self.W)
         if W.shape != (p, p) or any(not W[i, j] == W[j, i] for i in range(p) for j in range(i)):
             raise InvalidArgument(f"GMMRoot: W of shape {W.shape} must be symmetric ({p}, {p})")
+        if not all(fmpq_mat(k, k, list(W[:k, :k].reshape(-1))).det() > 0 for k in range(1, p + 1)):
+            raise InvalidArgument("GMMRoot: W is not positive definite: mᵀWm would have no minimum")
         return W
 
     def run(self, family: ValueFamily) -> MartingaleSolution:
         """θ of this family; raises InvalidArgument if AᵀWA is singular."""
+        _check_family(family, self)
         with precise():
             tests = _tests(self.tests, False, family)
             if len(tests) < family.q:
@@ -304,8 +338,12 @@ class MeanSquareTDRoot:
 
     n: int | None = None
 
+    def __post_init__(self) -> None:
+        _check_grid(self)
+
     def run(self, family: ValueFamily) -> MartingaleSolution:
         """θ of this family; raises InvalidArgument if it is not determined."""
+        _check_family(family, self)
         with precise():
             form = family.variation_form if self.n is None else Grid(family, self.n).square_form()
             H = _numbers(form)

@@ -1,4 +1,4 @@
-"""Candidate value functions given by functions, episodes of them, and what a learner returns.
+"""Candidate value functions given by functions, and episodes of them.
 
     dX = b dt + σ dW on [0, T],  t_i = iΔt,  D_i(θ) = e^{−βt_{i+1}}J^θ_{i+1} − e^{−βt_i}J^θ_i + e^{−βt_i}r_iΔt
 
@@ -50,9 +50,9 @@ class Schedule:
     power: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (self.alpha > 0 and self.half > 0 and self.power >= 0):
+        if not (0 < self.alpha < math.inf and 0 < self.half < math.inf and 0 <= self.power < math.inf):
             raise InvalidArgument(
-                f"Schedule: alpha={self.alpha}, half={self.half}, power={self.power}; need > 0, > 0, ≥ 0"
+                f"Schedule: alpha={self.alpha}, half={self.half}, power={self.power}; finite, > 0, > 0, ≥ 0"
             )
 
     def __call__(self, episode: ArrayLike) -> FloatVec:
@@ -73,6 +73,12 @@ def no_terminal(x: Any) -> Any:
 def _check_task(task: LinearCandidate | SmoothCandidate, what: str) -> None:
     if not (math.isfinite(task.T) and task.T > 0):
         raise InvalidArgument(f"{what}: T={task.T}, must be a finite number > 0; it is the horizon")
+    if not math.isfinite(task.beta):
+        raise InvalidArgument(f"{what}: beta={task.beta}, must be finite; it is a rate")
+    if not callable(getattr(task.process, "sample", None)):
+        raise InvalidArgument(
+            f"{what}: process={task.process!r} has no sample(x0, T, n, paths, seed, first=); see rl.processes"
+        )
     if task.beta < 0 and not task.allow_growth:
         raise InvalidArgument(
             f"{what}: beta={task.beta}, must be ≥ 0; pass allow_growth=True if rewards are to grow"
@@ -124,9 +130,14 @@ class LinearCandidate:
     allow_growth: bool = False
 
     def __post_init__(self) -> None:
+        if callable(self.features):
+            raise InvalidArgument("LinearCandidate: features is one function; give a list of functions")
         object.__setattr__(self, "features", tuple(self.features))
         if not self.features:
             raise InvalidArgument("LinearCandidate: features is empty; give at least one")
+        for k, f in enumerate(self.features):
+            if not callable(f):
+                raise InvalidArgument(f"LinearCandidate: features[{k}]={f!r} is not a function of (t, x)")
         _check_task(self, "LinearCandidate")
 
     @property
@@ -139,6 +150,10 @@ class LinearCandidate:
         """A `ValueFamily` as functions in doubles; a candidate as it is."""
         if isinstance(family, LinearCandidate):
             return family
+        if not isinstance(family, ValueFamily):
+            raise InvalidArgument(
+                f"needs a linear family, not a {type(family).__name__}; give a LinearCandidate or ValueFamily"
+            )
         h = family.h
         return cls(
             family.process, float(family.x0), float(family.T), list(family.features), family.r,
@@ -185,6 +200,8 @@ class SmoothCandidate:
     def __post_init__(self) -> None:
         _check_task(self, "SmoothCandidate")
         start = np.atleast_1d(float_array(self.start))
+        if not start.size:
+            raise InvalidArgument("SmoothCandidate: start is empty; give the first θ")
         for name, default in (("lower", -np.inf), ("upper", np.inf)):
             given = getattr(self, name)
             box = np.full(start.shape, default) if given is None else float_array(given)
@@ -284,12 +301,30 @@ def test_functions(
     return out * path.discount[:-1, None] if weighted else out
 
 
+def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    try:
+        return np.broadcast_shapes(shape, wanted) == wanted
+    except ValueError:
+        return False
+
+
 def check_ends(task: LinearCandidate, n: int, seed: Any, what: str) -> None:
-    """Refuse features that do not vanish at T and a φ_0 that is not h there, on 64 paths."""
-    path = episodes(task, n, PROBES, seed, 0)
+    """Refuse values that are not finite, features that do not vanish at T and a φ_0 that is not h there.
+
+    On 64 paths.
+    """
+    path = episodes(task, n, PROBES, 0 if isinstance(seed, np.random.Generator) else seed, 0)
     last, T = path.x[:, -1:], path.t[-1:]
     inner, times = path.x[:, :-1], path.t[:-1]
+    for name, value in (("reward", path.reward), ("terminal", path.end)):
+        if not np.isfinite(value).all():
+            bad = value.reshape(-1)[int(np.argmin(np.isfinite(value)))]
+            raise InvalidArgument(f"{what}: {name} is {bad} on some paths, must be finite")
     for k, f in enumerate(task.features):
+        if not _fits(shape := np.shape(f(times, inner)), (PROBES, n)):
+            raise InvalidArgument(
+                f"{what}: features[{k}] returned shape {shape}, must be (paths, times): ({PROBES}, {n})"
+            )
         end = float(np.abs(f(T, last)).max())
         size = max(1.0, float(np.abs(f(times, inner)).max()))
         if not end <= TOLERANCE * size:
@@ -308,77 +343,8 @@ def batches(first: int, count: int, n: int, q: int) -> Iterator[tuple[int, int]]
     return ((first + lo, min(size, count - lo)) for lo in range(0, count, size))
 
 
-@dataclass(frozen=True, eq=False)
-class LearnedValue:
-    """What a learner found, with its Monte-Carlo uncertainty.
-
-    Attributes
-    ----------
-    theta
-        (q,) estimate: the mean over runs of an iteration, or a root of sample averages.
-    std_error
-        (q,) standard error of θ: between runs, or of the averages by the delta method.  Bias (of the grid, of
-        a step size that is not small) is not in it.
-    freedom
-        Degrees of freedom of std_error: runs − 1, or infinite.
-    runs
-        (runs, q) estimates, one row where there was one.
-    covariance
-        (q, q) of θ.
-    condition
-        Condition number of the linear system; NaN for iterations.
-    n, episodes, seed
-        What was used; `episodes` counts all runs.
-    """
-
-    theta: FloatVec
-    std_error: FloatVec
-    freedom: float
-    runs: FloatVec
-    covariance: FloatVec
-    condition: float
-    n: int
-    episodes: int
-    seed: Any
-
-    def interval(self, level: float = 0.95) -> tuple[FloatVec, FloatVec]:
-        """Monte-Carlo interval of each component at confidence `level`.
-
-        Raises
-        ------
-        InvalidArgument
-            level ∉ (0, 1).
-        """
-        from scipy.special import ndtri, stdtrit
-
-        if not 0 < level < 1:
-            raise InvalidArgument(f"interval: level={level}, must lie in (0, 1)")
-        at = 0.5 + 0.5 * level
-        width = (ndtri(at) if math.isinf(self.freedom) else stdtrit(self.freedom, at)) * self.std_error
-        return self.theta - width, self.theta + width
-
-    def z(self, truth: Any) -> FloatVec:
-        """(θ − truth)/std_error, componentwise."""
-        return np.asarray((self.theta - float_array(truth)) / self.std_error)
-
-    def __repr__(self) -> str:
-        parts = ", ".join(f"{a:.6g} ± {b:.1g}" for a, b in zip(self.theta, self.std_error, strict=True))
-        return f"LearnedValue([{parts}], n={self.n}, episodes={self.episodes})"
-
-
-def of_runs(runs: FloatVec, n: int, episodes_all: int, seed: Any) -> LearnedValue:
-    """Mean and spread of independent runs."""
-    R, q = runs.shape
-    covariance = np.atleast_2d(np.cov(runs.T)).reshape(q, q) / R if R > 1 else np.full((q, q), np.nan)
-    std = np.sqrt(np.diag(covariance))
-    theta = runs.mean(axis=0)
-    for x in (theta, std, runs, covariance):
-        frozen(x)
-    return LearnedValue(theta, std, R - 1.0, runs, covariance, math.nan, n, episodes_all, seed)
-
-
-def check_counts(what: str, n: int, episodes_: int, runs: int = 2) -> None:
-    """Refuse n < 1, episodes < 1, runs < 1."""
-    for name, value in (("n", n), ("episodes", episodes_), ("runs", runs)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-            raise InvalidArgument(f"{what}: {name}={value!r}, must be an integer ≥ 1")
+def check_counts(what: str, n: int, episodes_: int, runs: int = 1, *, least: int = 1) -> None:
+    """Refuse n < 1, fewer than `least` episodes, runs < 1."""
+    for name, value, low in (("n", n, 1), ("episodes", episodes_, least), ("runs", runs, 1)):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
+            raise InvalidArgument(f"{what}: {name}={value!r}, must be an integer ≥ {low}")

@@ -16,6 +16,7 @@ All of them are quadratic in θ; `*_form` is the symmetric matrix H with value (
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -64,8 +65,8 @@ class ValueFamily:
     Raises
     ------
     InvalidArgument
-        If T ≤ 0, β < 0 without `allow_growth`, x0 lies outside the state space, a feature does not vanish
-        at T, or φ_0(T, ·) ≠ h.
+        If T ≤ 0, β < 0 without `allow_growth`, the process is not a polynomial diffusion, x0 lies outside the
+        state space, a feature does not vanish at T, or φ_0(T, ·) ≠ h.
     """
 
     process: PolynomialDiffusion
@@ -79,14 +80,21 @@ class ValueFamily:
     allow_growth: bool = False
 
     def __post_init__(self) -> None:
-        if not self.T > 0:
-            raise InvalidArgument(f"ValueFamily: T={self.T}, must be > 0; it is the horizon")
+        if not 0 < self.T < math.inf:
+            raise InvalidArgument(f"ValueFamily: T={self.T}, must be finite and > 0; it is the horizon")
+        if not math.isfinite(self.beta):
+            raise InvalidArgument(f"ValueFamily: beta={self.beta}, must be finite; it is a rate")
         if self.beta < 0 and not self.allow_growth:
             raise InvalidArgument(
                 f"ValueFamily: beta={self.beta}, must be ≥ 0; pass allow_growth=True if rewards are to grow"
             )
         if not len(self.features):
             raise InvalidArgument("ValueFamily: features is empty; give at least one")
+        if not hasattr(self.process, "polynomial"):
+            raise InvalidArgument(
+                f"ValueFamily: process of type {type(self.process).__name__} is no polynomial diffusion on "
+                "the line; learn on others by LinearCandidate"
+            )
         for name in ("reward", "terminal"):
             object.__setattr__(self, name, TimePolynomial.constant(getattr(self, name)))
         features = tuple(TimePolynomial.constant(f) for f in self.features)
@@ -139,12 +147,15 @@ class ValueFamily:
 
     def candidate(self, theta: Sequence[Any]) -> TimePolynomial:
         """J^θ for rational θ (balls are allowed)."""
-        if len(theta) != self.q:
-            raise InvalidArgument(f"ValueFamily: theta has {len(theta)} entries, must have {self.q}")
+        self._check_theta(theta)
         out: TimePolynomial = self.phi0
         for v, f in zip(theta, self.features, strict=True):
             out = out + f * v
         return out
+
+    def _check_theta(self, theta: Sequence[Any]) -> None:
+        if len(theta) != self.q:
+            raise InvalidArgument(f"ValueFamily: theta has {len(theta)} entries, must have {self.q}")
 
     @cached_property
     def J(self) -> TimePolynomial:
@@ -211,10 +222,12 @@ class ValueFamily:
 
     def quadratic_variation(self, theta: Sequence[Any]) -> Number:
         """QV(θ)."""
+        self._check_theta(theta)
         return quadratic(self.variation_form, theta)
 
     def value_error(self, theta: Sequence[Any]) -> Number:
         """MSVE(θ)."""
+        self._check_theta(theta)
         return quadratic(self.error_form, theta)
 
     def martingale_loss(self, theta: Sequence[Any]) -> Number:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -28,7 +28,6 @@ from ..errors import InvalidArgument, NotConverged
 from ..kernels import martingale_learners as kernels
 from .martingale_data import (
     Field,
-    LearnedValue,
     LinearCandidate,
     LinearEpisodes,
     Schedule,
@@ -38,9 +37,9 @@ from .martingale_data import (
     check_ends,
     episodes,
     linear_episodes,
-    of_runs,
     test_functions,
 )
+from .martingale_estimate import LearnedValue, of_runs
 from .martingale_family import ValueFamily
 from .martingale_smooth import Rule, run_smooth
 
@@ -64,6 +63,11 @@ class Learner(Protocol):
 def _check(learner: Any) -> None:
     what = type(learner).__name__
     check_counts(what, learner.n, learner.episodes, learner.runs)
+    for name in ("alpha", "zeta"):
+        if not callable(getattr(learner, name, check_counts)):
+            raise InvalidArgument(
+                f"{what}: {name}={getattr(learner, name)!r} is not a function of the episode; give a Schedule"
+            )
     if not 0 <= learner.average < 1:
         raise InvalidArgument(
             f"{what}: average={learner.average}, must lie in [0, 1): the share of episodes averaged"
@@ -81,6 +85,8 @@ def _run(learner: Any, task: LinearCandidate, update: Callable[[], Update]) -> L
     start = np.zeros(task.q) if learner.theta0 is None else float_array(learner.theta0).reshape(-1)
     if start.shape != (task.q,):
         raise InvalidArgument(f"{what}: theta0 has {start.size} entries, must have {task.q}")
+    if not np.isfinite(start).all():
+        raise InvalidArgument(f"{what}: theta0={start}, must be finite")
     kept = min(E - 1, math.ceil(E * (1 - learner.average))) if learner.average else E - 1
     found = np.empty((learner.runs, task.q))
     for r in range(learner.runs):
@@ -374,34 +380,3 @@ class GradientTDLearner:
             return update
 
         return _run(self, linear, begin)
-
-
-def time_step_bias(
-    learner: Any, task: Any, ns: Sequence[int], truth: Any
-) -> list[tuple[int, FloatVec, FloatVec]]:
-    """(n, estimate − truth, standard error) for each grid: how a learner's bias falls, or does not, with Δt.
-
-    Parameters
-    ----------
-    learner
-        Any learner of this module or of `.martingale_least_squares`; its n is replaced.
-    task
-        As for its `run`.
-    ns
-        Numbers of steps.
-    truth
-        (q,) what the estimates should tend to: θ in closed form.
-
-    Examples
-    --------
-    >>> from rltheory.models.processes import BrownianMotion
-    >>> task = LinearCandidate(BrownianMotion(), 0.0, 1.0, [lambda t, x: (1 - t) * x], lambda t, x: 1.3 * x)
-    >>> rows = time_step_bias(CTDLearner(n=1, episodes=500, runs=4), task, [2, 8], [1.3])
-    >>> [n for n, bias, error in rows]
-    [2, 8]
-    """
-    rows = []
-    for n in ns:
-        found = replace(learner, n=n).run(task)
-        rows.append((n, found.theta - float_array(truth), found.std_error))
-    return rows

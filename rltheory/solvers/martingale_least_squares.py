@@ -24,7 +24,6 @@ from ..arrays import FloatVec, float_array, frozen
 from ..errors import InvalidArgument
 from .martingale_data import (
     Field,
-    LearnedValue,
     LinearCandidate,
     LinearEpisodes,
     batches,
@@ -34,6 +33,7 @@ from .martingale_data import (
     linear_episodes,
     test_functions,
 )
+from .martingale_estimate import LearnedValue
 from .martingale_family import ValueFamily
 
 Linear: TypeAlias = ValueFamily | LinearCandidate
@@ -146,7 +146,7 @@ class CLSTDLearner:
     seed: Any = 0
 
     def __post_init__(self) -> None:
-        check_counts("CLSTDLearner", self.n, self.episodes)
+        check_counts("CLSTDLearner", self.n, self.episodes, least=2)
         if not 0 <= self.lam <= 1:
             raise InvalidArgument(f"CLSTDLearner: lam={self.lam}, must lie in (0, 1], or be 0 for CLSTD(0)")
         if self.lam > 0 and (self.tests is not None or self.weighted):
@@ -211,7 +211,7 @@ class GMMLearner:
     seed: Any = 0
 
     def __post_init__(self) -> None:
-        check_counts("GMMLearner", self.n, self.episodes)
+        check_counts("GMMLearner", self.n, self.episodes, least=2)
         if self.W not in ("identity", "gram"):
             raise InvalidArgument(f"GMMLearner: W={self.W!r}; give 'identity' or 'gram'")
 
@@ -273,7 +273,7 @@ class LeastSquaresLearner:
     seed: Any = 0
 
     def __post_init__(self) -> None:
-        check_counts("LeastSquaresLearner", self.n, self.episodes)
+        check_counts("LeastSquaresLearner", self.n, self.episodes, least=2)
         if self.loss not in ("martingale", "square td"):
             raise InvalidArgument(
                 f"LeastSquaresLearner: loss={self.loss!r}; give 'martingale' or 'square td'"

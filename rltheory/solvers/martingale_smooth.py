@@ -14,7 +14,8 @@ import numpy as np
 
 from ..arrays import FloatVec
 from ..errors import InvalidArgument, NotConverged
-from .martingale_data import PROBES, Episodes, LearnedValue, SmoothCandidate, episodes, of_runs
+from .martingale_data import PROBES, Episodes, SmoothCandidate, episodes
+from .martingale_estimate import LearnedValue, of_runs
 
 
 @dataclass(frozen=True)

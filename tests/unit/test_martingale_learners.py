@@ -34,6 +34,7 @@ from rltheory.solvers import (
     time_step_bias,
 )
 from rltheory.solvers import martingale_data as data
+from rltheory.solvers.martingale_estimate import of_runs
 from rltheory.solvers.martingale_least_squares import traces
 
 Z = 4.5
@@ -139,7 +140,7 @@ def test_a_wrong_target_is_seen() -> None:
 
 
 def test_intervals() -> None:
-    found = data.of_runs(np.array([[1.0], [2.0], [3.0]]), 4, 30, 0)
+    found = of_runs(np.array([[1.0], [2.0], [3.0]]), 4, 30, 0)
     low, high = found.interval(0.95)
     assert (low[0], high[0]) == pytest.approx(stats.ttest_1samp([1, 2, 3], 0).confidence_interval(0.95))
     one = CLSTDLearner(4, episodes=1000).run(toy())

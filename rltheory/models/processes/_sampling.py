@@ -46,17 +46,31 @@ def check_grid(T: Real, n: int, paths: int, first: int = 0, dim: int = 1) -> flo
     """Δt = T/n, or `InvalidArgument`."""
     if isinstance(T, bool) or not isinstance(T, Rational | float | np.floating) or not 0 < T < math.inf:
         raise InvalidArgument(f"T={T!r}, must be a finite number > 0; it is the horizon")
-    for name, value, least in (("n", n, 1), ("paths", paths, 1), ("first", first, 0)):
+    for name, value, least, why in (
+        ("n", n, 1, "; grids have equal steps T/n"), ("paths", paths, 1, ""), ("first", first, 0, "")
+    ):  # fmt: skip
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            raise InvalidArgument(f"{name}={value!r}, must be an integer ≥ {least}")
+            raise InvalidArgument(f"{name}={value!r}, must be an integer ≥ {least}{why}")
+    if int(first) + int(paths) > 1 << 64:
+        raise InvalidArgument(f"first={first}, paths={paths}: numbers of paths must stay below 2⁶⁴")
     if n * dim > MOST_STEPS:
         raise InvalidArgument(f"n={n} steps of {dim} draws a path, must be at most 2³⁰ draws; take fewer")
     return float(T) / n
 
 
+def check_time(value: Real, what: str, name: str = "t") -> float:
+    """A time ≥ 0, or `InvalidArgument`."""
+    if isinstance(value, bool) or not isinstance(value, Rational | float | np.floating) or not value >= 0:
+        raise InvalidArgument(f"{what}: {name}={value!r}, must be a time ≥ 0")
+    return float(value)
+
+
 def check_start(x0: Entries, paths: int, what: str) -> FloatVec:
     """Starts as an array (1, 1) or (paths, 1) of finite numbers."""
-    x = float_array(x0)
+    try:
+        x = float_array(x0)
+    except (TypeError, ValueError):
+        raise InvalidArgument(f"{what}: x0={x0!r} is not a number or an array of numbers") from None
     if x.shape not in ((), (paths,)):
         raise InvalidArgument(f"{what}: x0 has shape {x.shape}, must be a number or ({paths},), one a path")
     if not np.isfinite(x).all():

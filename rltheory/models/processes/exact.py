@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from ...arrays import Entries, FloatVec, Real, float_array, to_fraction
+from ...arrays import Entries, FloatVec, Real, to_fraction
 from ...errors import InvalidArgument
 from ...kernels.pick import Device
 from ._sampling import (
@@ -26,6 +26,7 @@ from ._sampling import (
     affine_paths,
     check_grid,
     check_start,
+    check_time,
     exp,
     exponential_paths,
     finite,
@@ -125,19 +126,17 @@ class ScalarDiffusion:
         if kind == "affine":
             x = check_start(x0, paths, self._name)
             finite(exp(2.0 * rate * float(T)), f"{self._name}: e^(2 b1 T) with b1={rate}, T={T}")
+            self.variance_at(0.0, T)
+            self.mean_at(float(np.abs(x).max()), T)
             s = math.sqrt(size * grown(2.0 * rate, dt))
             return affine_paths(math.exp(rate * dt), drift * grown(rate, dt), s, x, *crew)
         if kind == "exponential":
             x = check_start(x0, paths, self._name) - c
             finite(exp(2.0 * rate * float(T)), f"{self._name}: e^(2 b1 T) with b1={rate}, T={T}")
+            finite(size * float(T), f"{self._name}: s2·T with s2={size}, T={T}")
             out = exponential_paths((rate - 0.5 * size) * dt, math.sqrt(size * dt), x, *crew)
         else:
-            x = sign * (check_start(x0, paths, self._name) - c)
-            if np.min(x) <= 0:
-                raise InvalidArgument(
-                    f"{self._name}: x0={float_array(x0).reshape(-1)[np.argmin(x)]}, must lie "
-                    f"{'above' if sign > 0 else 'below'} {c:g}, where the volatility ends"
-                )
+            x = self._inside(check_start(x0, paths, self._name))
             finite(exp(rate * float(T)), f"{self._name}: e^(b1 T) with b1={rate}, T={T}")
             out = square_root_paths(drift, rate, size, dt, x, *crew)
         if sign < 0:
@@ -146,12 +145,32 @@ class ScalarDiffusion:
             out += c
         return out
 
+    def _inside(self, x: FloatVec) -> FloatVec:
+        """Distances of starts from the point where the volatility ends; refused where there is none."""
+        shape = shape_of(self.polynomial())
+        if shape is None or shape.kind != "square root":
+            return x
+        away = shape.sign * (x - shape.centre)
+        if np.min(away) <= 0:
+            raise InvalidArgument(
+                f"{self._name}: x0={x.reshape(-1)[np.argmin(away)]}, must lie "
+                f"{'above' if shape.sign > 0 else 'below'} {shape.centre:g}, where the volatility ends"
+            )
+        return away
+
     def mean_at(self, x0: Real, t: Real) -> float:
-        """E X_t = e^{b1 t}x0 + b0 ∫_0^t e^{b1 u}du."""
-        p = self.polynomial()
-        rate = float(p.b1)
-        grow = exp(rate * float(t))
-        total = grow * float(x0) + (float(p.b0) * grown(rate, float(t)) if math.isfinite(grow) else grow)
+        """E X_t = e^{b1 t}x0 + b0 ∫_0^t e^{b1 u}du.
+
+        Raises
+        ------
+        InvalidArgument
+            t < 0, a start outside the state space, or a mean beyond doubles.
+        """
+        p, u = self.polynomial(), check_time(t, self._name)
+        x, rate = check_start(float(x0), 1, self._name), float(p.b1)
+        self._inside(x)
+        grow = exp(rate * u)
+        total = grow * float(x[0, 0]) + (float(p.b0) * grown(rate, u) if math.isfinite(grow) else grow)
         return finite(total, f"{self._name}: E X_t at t={t}")
 
     def variance_at(self, x0: Real, t: Real) -> float:
@@ -160,11 +179,13 @@ class ScalarDiffusion:
         Raises
         ------
         InvalidArgument
-            No closed form here (`operators.diffusion.moments` has one for every polynomial diffusion), or
-            beyond doubles.
+            No closed form here (`operators.diffusion.moments` has one for every polynomial diffusion), t < 0,
+            a start outside the state space, or a variance beyond doubles.
         """
         kind, c, sign, drift, rate, size = self._shape()
-        u, x = float(t), sign * (float(x0) - c)
+        u, start = check_time(t, self._name), check_start(float(x0), 1, self._name)
+        self._inside(start)
+        x = sign * (float(start[0, 0]) - c)
         if not math.isfinite(exp(2.0 * rate * u)):
             value = math.inf
         elif kind == "affine":
@@ -178,6 +199,7 @@ class ScalarDiffusion:
 
     def covariance_at(self, x0: Real, s: Real, t: Real) -> float:
         """Cov(X_s, X_t) = e^{b1|t−s|} Var X_min(s, t)."""
+        check_time(s, self._name, "s"), check_time(t, self._name)
         rate = float(self.polynomial().b1)
         value = self.variance_at(x0, min(s, t)) * exp(rate * abs(float(t) - float(s)))
         return finite(value, f"{self._name}: Cov(X_s, X_t)")

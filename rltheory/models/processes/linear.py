@@ -19,7 +19,7 @@ import numpy as np
 from ...arrays import Entries, FloatVec, Real, float_array, frozen
 from ...errors import InvalidArgument, InvalidModel
 from ...kernels.pick import Device
-from ._sampling import Seed, check_grid, draw, finite, key_of
+from ._sampling import Seed, check_grid, check_time, draw, finite, key_of
 from .polynomial import PolynomialDiffusion
 from .sde import SDE
 
@@ -83,11 +83,11 @@ class LinearSDE:
         Raises
         ------
         InvalidArgument
-            Where they are beyond doubles.
+            h < 0, or where they are beyond doubles.
         """
         import scipy.linalg
 
-        d, time = self.d, float(h)
+        d, time = self.d, check_time(h, "LinearSDE", "h")
         size = float(np.abs(self.A).sum(axis=1).max()) * time
         halvings = max(0, math.ceil(math.log2(2.0 * size))) if size > 0 else 0
         step = time / 2.0**halvings
@@ -106,7 +106,10 @@ class LinearSDE:
     def mean_at(self, x0: Entries, t: Real) -> FloatVec:
         """(d,) E X_t."""
         F, g, _ = self.transition(t)
-        return np.asarray(F @ float_array(x0) + g)
+        x = float_array(x0)
+        if x.shape != (self.d,):
+            raise InvalidArgument(f"LinearSDE: x0 has shape {x.shape}, must be ({self.d},)")
+        return np.asarray(F @ x + g)
 
     def variance_at(self, x0: Entries, t: Real) -> FloatVec:
         """(d, d) Var X_t; the start does not matter."""
@@ -114,6 +117,7 @@ class LinearSDE:
 
     def covariance_at(self, x0: Entries, s: Real, t: Real) -> FloatVec:
         """(d, d) E[(X_s − E X_s)(X_t − E X_t)ᵀ]."""
+        check_time(s, "LinearSDE", "s"), check_time(t, "LinearSDE")
         if s > t:
             return self.covariance_at(x0, t, s).T
         Q = self.variance_at(x0, s) if s > 0 else np.zeros((self.d, self.d))
@@ -213,8 +217,12 @@ class ControlledLQ:
         for name in ("Q", "R"):
             if not np.array_equal(getattr(self, name), getattr(self, name).T):
                 raise InvalidModel(f"ControlledLQ: {name} is not symmetric; give ({name} + {name}ᵀ)/2")
-        if not (math.isfinite(self.beta) and self.beta >= 0):
-            raise InvalidModel(f"ControlledLQ: beta={self.beta}, must be a finite rate ≥ 0")
+        try:
+            good = math.isfinite(self.beta) and self.beta >= 0
+        except TypeError:
+            good = False
+        if not good:
+            raise InvalidModel(f"ControlledLQ: beta={self.beta!r}, must be a finite rate ≥ 0")
 
     @property
     def d(self) -> int:

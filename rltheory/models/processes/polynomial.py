@@ -53,7 +53,7 @@ class PolynomialDiffusion(ScalarDiffusion):
         for name in _FIELDS:
             value = getattr(self, name)
             try:
-                finite = math.isfinite(value)
+                finite = not isinstance(value, bool) and math.isfinite(value)
             except (TypeError, ValueError):
                 finite = False
             if not finite:

@@ -64,7 +64,9 @@ class SDE:
         for name in ("drift", "diffusion"):
             if not callable(getattr(self, name)):
                 raise InvalidModel(f"SDE: {name}={getattr(self, name)!r} is not a function of (t, x)")
-        if self.noises is not None and (not isinstance(self.noises, int) or self.noises < 1):
+        if self.noises is not None and (
+            isinstance(self.noises, bool) or not isinstance(self.noises, int) or self.noises < 1
+        ):
             raise InvalidModel(f"SDE: noises={self.noises!r}, must be an integer ≥ 1 or None")
         if self.noises is not None and self.scheme == "milstein":
             raise InvalidModel(
@@ -156,7 +158,11 @@ class SDE:
 
     @staticmethod
     def _shaped(value: Any, shape: tuple[int, ...], what: str) -> FloatVec:
-        got = np.asarray(value, dtype=np.float64)
+        raw = np.asarray(value)
+        if raw.dtype.kind not in "biuf":
+            says = "complex" if raw.dtype.kind == "c" else "not a number or an array of numbers"
+            raise InvalidArgument(f"SDE: {what}(t, x) is {says}; return real numbers of shape {shape}")
+        got = raw.astype(np.float64, copy=False)
         try:
             return np.broadcast_to(got, shape)
         except ValueError:
