@@ -1,4 +1,4 @@
-"""One evaluation of a linear policy, exactly or by a rule, in doubles or balls, and the proof of its error."""
+"""One evaluation of a linear policy, exactly or by a rule, in doubles or balls, and a proof of its error."""
 
 from __future__ import annotations
 
