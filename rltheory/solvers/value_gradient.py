@@ -269,7 +269,7 @@ def _low_rank(
     ends = _alternate(np.array(starts), moments, cross, max_iter)
     losses = [_weighted(W, A, S, G, w) for W in ends]
     best = int(np.argmin(losses))
-    ones = bool((G == G[0, 0]).all())
+    ones = bool((G[0, 0] == G).all())
     return LinearModelFit(ends[best], losses[best], losses[best] if ones else lower, tuple(losses))
 
 
