@@ -5,8 +5,8 @@ unnormalised belief by factor[c] (M,).  W_{H+1} = 0 and
 
     W_t(s, b) = max_a { Σ_m b_m R[s,a,m] + Σ_c W_{t+1}(state[c], b∘factor[c]) }.
 
-`tree_value` walks all histories.  `expand` and `contract` keep each (state, belief) once: the key of a
-belief is its start column and how often each class of evidence was seen, packed into 64-bit words, so equal
+`tree_value` and `tree_spread` walk all histories.  `expand` and `contract` keep each (state, belief) once:
+the key of a belief is its start column and how often each class of evidence was seen, packed into 64-bit words, so equal
 keys mean equal beliefs whatever the rounding.  A belief on one context alone has a key of its own.
 """
 
@@ -96,6 +96,77 @@ def tree_value(ptr: Any, state: Any, factor: Any, R: Any, s0: int, b0: Any, H: i
         q[d] = 0.0
         for m in range(M):
             q[d] += b[d, m] * R[s[d], a[d], m]
+
+
+@njit(cache=True, error_model="numpy")
+def tree_spread(ptr: Any, state: Any, factor: Any, R: Any, s0: int, b0: Any, H: int, c0: float) -> Any:
+    """max_π E[(G − c0)²] from (s0, b0), unnormalised, G the total reward: depth-first, G kept per context."""
+    A, M = R.shape[1], R.shape[2]
+    b, got = np.zeros((H + 1, M)), np.zeros((H + 1, M))
+    s, a, c = np.zeros(H + 1, np.int64), np.zeros(H + 1, np.int64), np.zeros(H + 1, np.int64)
+    q, best = np.zeros(H + 1), np.full(H + 1, -np.inf)
+    b[0] = b0
+    s[0] = s0
+    if H == 1:
+        for k in range(A):
+            x = 0.0
+            for m in range(M):
+                x += b0[m] * (R[s0, k, m] - c0) ** 2
+            best[0] = max(best[0], x)
+        return best[0]
+    d = 0
+    c[0] = ptr[s0 * A]
+    while True:
+        pair = s[d] * A + a[d]
+        stop = ptr[pair + 1]
+        for m in range(M):
+            got[d + 1, m] = got[d, m] + R[s[d], a[d], m]
+        if d == H - 2:
+            x = q[d]
+            for j in range(c[d], stop):
+                total = 0.0
+                for m in range(M):
+                    y = b[d, m] * factor[j, m]
+                    b[d + 1, m] = y
+                    total += y
+                if total == 0.0:
+                    continue
+                u = state[j]
+                top = -np.inf
+                for k in range(A):
+                    z = 0.0
+                    for m in range(M):
+                        z += b[d + 1, m] * (got[d + 1, m] + R[u, k, m] - c0) ** 2
+                    if z > top:
+                        top = z
+                x += top
+            q[d] = x
+            c[d] = stop
+        if c[d] < stop:
+            j = c[d]
+            c[d] = j + 1
+            total = 0.0
+            for m in range(M):
+                y = b[d, m] * factor[j, m]
+                b[d + 1, m] = y
+                total += y
+            if total == 0.0:
+                continue
+            d += 1
+            s[d] = state[j]
+            a[d] = 0
+            best[d] = -np.inf
+        else:
+            best[d] = max(best[d], q[d])
+            a[d] += 1
+            if a[d] == A:
+                if d == 0:
+                    return best[0]
+                d -= 1
+                q[d] += best[d + 1]
+                continue
+        c[d] = ptr[s[d] * A + a[d]]
+        q[d] = 0.0
 
 
 @njit(cache=True, error_model="numpy")

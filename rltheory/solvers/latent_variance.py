@@ -13,6 +13,7 @@ that is, over policies randomised at the start.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,9 +22,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidArgument
+from ..kernels.belief import tree_spread
 from ..models.latent import LatentMDP
 from ..operators.latent import HistoryTree, history_tree
 from ..results.latent import LatentMoments, LatentPolicy
+from ._latent_rounding import outward, rounding
 
 Rule = Callable[[tuple[Any, ...]], Any]
 """history (s_1, a_1, r_1, s_2, …, s_t), r None if hidden → an action, or (A,) probabilities."""
@@ -137,7 +140,7 @@ def largest_variance(lmdp: LatentMDP, *, max_nodes: int = 2_000_000) -> Any:
     Parameters
     ----------
     lmdp
-        Model in either number system; in doubles up to rounding and 1e−12 a comparison.
+        Model in either number system; in doubles up to rounding.
     max_nodes
         Refuse when the history tree has more nodes.
 
@@ -162,10 +165,26 @@ def largest_variance(lmdp: LatentMDP, *, max_nodes: int = 2_000_000) -> Any:
     return max(y - x * x for x, y in points)
 
 
-def variance_bound(lmdp: LatentMDP, *, max_nodes: int = 2_000_000) -> Any:
+def variance_bound(lmdp: LatentMDP, *, max_nodes: int | None = None) -> Any:
     """min_c max_π E(G − c)² ≥ Var*: the largest variance of G over policies randomised at the start.
 
-    Equal to Var* where the maximum is attained by a deterministic policy.  Arguments as `largest_variance`.
+    Equal to Var* where the maximum is attained by a deterministic policy.
+
+    Parameters
+    ----------
+    lmdp
+        Model in either number system.
+    max_nodes
+        Refuse when the history tree has more nodes; 2 million in rationals, 500 million in doubles if not
+        given.
+
+    Returns
+    -------
+    Fraction or float
+        Exact in rationals, from the convex hull of the points (E G, E G²).  In doubles a bound that holds,
+        rounding included, within 1e−9 of the minimum: golden section over c, each c being a bound.
+
+    Complexity: in doubles about 50 walks over the histories, 15 ns a node.
 
     Examples
     --------
@@ -174,14 +193,53 @@ def variance_bound(lmdp: LatentMDP, *, max_nodes: int = 2_000_000) -> Any:
     >>> largest_variance(two), variance_bound(two)
     (Fraction(0, 1), Fraction(1, 4))
     """
-    points = _Frontier(lmdp, max_nodes, deterministic=False).points()
+    if not lmdp.is_exact:
+        return _least_spread(lmdp, 500_000_000 if max_nodes is None else max_nodes)
+    points = _Frontier(lmdp, 2_000_000 if max_nodes is None else max_nodes, deterministic=False).points()
     best = max(y - x * x for x, y in points)
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
-        if x1 > x0:
-            x = (y1 - y0) / (x1 - x0) / 2
-            if x0 < x < x1:
-                best = max(best, y0 + 2 * x * (x - x0) - x * x)
+    for (x0, y0), (x1, y1) in itertools.pairwise(points):
+        x = (y1 - y0) / (x1 - x0) / 2
+        if x0 < x < x1:
+            best = max(best, y0 + 2 * x * (x - x0) - x * x)
     return best
+
+
+def _least_spread(lmdp: LatentMDP, max_nodes: int) -> float:
+    """Golden section over c on the convex function max_π E(G − c)²."""
+    tree = history_tree(lmdp)
+    check_histories(tree, max_nodes)
+    top = float(np.abs(lmdp.R).max()) * lmdp.H
+    starts = np.flatnonzero(tree.start.any(axis=1))
+
+    def spread(c: float) -> float:
+        model = tree.ptr, tree.state, tree.factor, tree.R
+        return float(sum(tree_spread(*model, s, tree.start[s], lmdp.H, c) for s in starts))
+
+    lo, hi, ratio = (0.0 if (lmdp.R >= 0).all() else -top), top, (5**0.5 - 1) / 2
+    left, right = hi - ratio * (hi - lo), lo + ratio * (hi - lo)
+    at_left, at_right = spread(left), spread(right)
+    best = min(at_left, at_right)
+    while hi - lo > 1e-10 * max(1.0, top):
+        if at_left <= at_right:
+            hi, right, at_right = right, left, at_left
+            left = hi - ratio * (hi - lo)
+            at_left = spread(left)
+        else:
+            lo, left, at_left = left, right, at_right
+            right = lo + ratio * (hi - lo)
+            at_right = spread(right)
+        best = min(best, at_left, at_right)
+    # squares of numbers up to 2·top: twice the roundings, 4·top² for top
+    return outward(best, 8 * max(1.0, top) * rounding(tree), True)
+
+
+def check_histories(tree: HistoryTree, max_nodes: int) -> None:
+    """Refuse trees with more nodes than that."""
+    if sum(tree.sizes) > max_nodes:
+        raise InvalidArgument(
+            f"variance: {sum(tree.sizes):.3g} histories of {tree.lmdp!r}, more than "
+            f"max_nodes={max_nodes:.3g}; shorten H, or raise max_nodes"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,11 +252,7 @@ class _Frontier:
 
     def points(self) -> list[Point]:
         tree = history_tree(self.lmdp)
-        if sum(tree.sizes) > self.max_nodes:
-            raise InvalidArgument(
-                f"largest_variance: {sum(tree.sizes):.3g} histories of {self.lmdp!r}, more than "
-                f"max_nodes={self.max_nodes:.3g}; shorten H, or raise max_nodes"
-            )
+        check_histories(tree, self.max_nodes)
         zero: Any = Fraction(0) if self.lmdp.is_exact else 0.0
         out: list[Point] = [(zero, zero)]
         for s in range(self.lmdp.S):

@@ -159,6 +159,8 @@ def test_refusals() -> None:
         AlphaDP("pareto", max_vectors=50).run(random_model(3, 3, 2, 5, observe_rewards=False))
     with pytest.raises(InvalidArgument, match="for doubles"):
         BeliefDP(memo=False).run(rl.gallery.latent_three())
+    with pytest.raises(InvalidArgument, match=r"histories of .* more than max_nodes=10;"):
+        largest_variance(rl.gallery.latent_three(), max_nodes=10)
     with pytest.raises(InvalidArgument, match="prune='best'"):
         AlphaDP("best")  # type: ignore[arg-type]
 
@@ -168,7 +170,8 @@ def test_refusals() -> None:
 def test_the_largest_variance_is_over_all_policies(x: rl.LatentMDP) -> None:
     most = largest_variance(x)
     assert most == brute_variance(x)
-    assert most <= variance_bound(x)
+    bound = variance_bound(x)
+    assert most <= bound <= variance_bound(x.float()) <= bound + 1e-8
     assert float(most) == pytest.approx(float(largest_variance(x.float())), abs=1e-12)
 
 
@@ -196,6 +199,14 @@ def test_moments_are_those_of_the_law_of_the_total(x: rl.LatentMDP, rng: Any) ->
     assert got.value == mean
     assert got.variance == got.total_variance == sum(p * g * g for p, g in law) - mean**2
     assert got.actions == 0
+
+
+def test_the_bound_in_doubles_is_that_in_rationals() -> None:
+    for x in (rl.gallery.latent_three(), rl.gallery.wait_and_guess(w=F(2, 3), H=4)):
+        exact, near = variance_bound(x), variance_bound(x.float())
+        assert exact <= near <= float(exact) + 1e-8
+    wide = rl.gallery.latent_three().replace(R=-3 * rl.gallery.latent_three().R, normalisation="waive")
+    assert variance_bound(wide) <= variance_bound(wide.float()) <= float(variance_bound(wide)) + 1e-7
 
 
 def test_moments_of_randomised_policies() -> None:
