@@ -6,8 +6,9 @@ unnormalised belief by factor[c] (M,).  W_{H+1} = 0 and
     W_t(s, b) = max_a { Σ_m b_m R[s,a,m] + Σ_c W_{t+1}(state[c], b∘factor[c]) }.
 
 `tree_value` and `tree_spread` walk all histories.  `expand` and `contract` keep each (state, belief) once:
-the key of a belief is its start column and how often each class of evidence was seen, packed into 64-bit words, so equal
-keys mean equal beliefs whatever the rounding.  A belief on one context alone has a key of its own.
+the key of a belief is its start column and how often each class of evidence was seen, packed into 64-bit
+words, so equal keys mean equal beliefs whatever the rounding.  A belief on one context alone has a key of
+its own.
 """
 
 from __future__ import annotations
