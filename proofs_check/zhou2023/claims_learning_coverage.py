@@ -44,14 +44,14 @@ class Coins:
 
 
 def read_coins(read: Reader) -> Coins:
-    """Rare and frequent events, small samples and larger ones, often at the edge where no success fails."""
+    """Rare and frequent events, small samples and larger ones, often just past where no success fails."""
+    edge = read.below(3)
+    if edge == 0:
+        lam, n = read.pick([F(8), F(4)]), read.pick([800, 400, 1000])
+        return Coins(n, read.pick([F(9, 10), F(1, 2), F(2), F(1)]) * lam / n * F(10_001, 10_000), lam)
     lam = read.pick([F(1, 2), F(1), F(2), F(4), F(8)])
     n = read.pick([1, 10, 60, 200, 3, 25]) + read.below(5)
-    if read.below(3):
-        p = F(1 + read.below(99), 100)
-    else:
-        p = min(F(1), (2 * lam / n) * F(1001, 1000))
-    return Coins(n, p, lam)
+    return Coins(n, F(1 + read.below(99), 100) if edge == 1 else min(F(1), 2 * lam / n * F(1001, 1000)), lam)
 
 
 EDGE = Coins(1000, F(72001, 10**7), F(8))
@@ -73,8 +73,8 @@ box_coverage: Claim[Coins] = Claim(
     },
     mutants=[
         Mutant("(√2, 0)", lhs=lambda y: [y.failure(F(2), F(0))] * 2),
-        Mutant("(√2, 0.9)", lhs=lambda y: [y.failure(F(2), F(9, 10))] * 2, named_only=True),
-        Mutant("(2, 0.9)", lhs=lambda y: [y.failure(F(4), F(9, 10))] * 2, named_only=True),
+        Mutant("(√2, 0.9)", lhs=lambda y: [y.failure(F(2), F(9, 10))] * 2),
+        Mutant("(2, 0.9)", lhs=lambda y: [y.failure(F(4), F(9, 10))] * 2),
         Mutant("(1, ½)", lhs=lambda y: [y.failure(F(1), F(1, 2))] * 2),
         Mutant(
             "(2, 1) with probability e^{−λ}",

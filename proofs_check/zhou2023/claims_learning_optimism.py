@@ -129,7 +129,6 @@ optimism_chain: Claim[Table] = Claim(
         Mutant(
             "V_ext ≤ V_val with ι/16 in the bonus",
             then=Leq(lambda x: between(x, "ext"), lambda x: between(x, "val", F(1, 16))),
-            named_only=True,
         ),
         Mutant(
             "V_ext with the least P of the box",
@@ -158,7 +157,7 @@ optimism_chain_unknown: Claim[Table] = Claim(
     tight=Tight(at_truth(gallery.wait_and_guess(H=3), 4, F(1), known=False), within=0),
     mutants=[
         Mutant("V_val ≤ V_extc", then=Leq(lambda x: between(x, "val"), lambda x: between(x, "extc"))),
-        Mutant("V_ext ≤ 1 without clipping", then=Leq(inner, lambda x: F(1)), named_only=True),
+        Mutant("V_ext ≤ 1 without clipping", then=Leq(inner, lambda x: F(1))),
     ],
     expect=CERTIFIED,
 )

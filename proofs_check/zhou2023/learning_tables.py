@@ -13,24 +13,33 @@ from rltheory.models.latent import LatentMDP
 from .learning import Table, read_law
 
 
-def read_latent(read: Reader, *, most_H: int = 3, most_M: int = 2, S: int | None = None) -> LatentMDP:
-    """A small normalised latent MDP over the rationals."""
+def read_latent(
+    read: Reader, *, most_H: int = 3, most_M: int = 2, S: int | None = None, rescale: bool = False
+) -> LatentMDP:
+    """A small normalised latent MDP over the rationals; `rescale` lets some trajectory collect all of 1."""
     M, A = 1 + read.below(most_M), 1 + read.below(2)
     S = read.pick([2, 3, 2, 1]) if S is None else S
     H = 1 + read.below(most_H)
     if S == 3 and A == 2:
         H = min(H, 2)
     P = [[[read_law(read, S) for _ in range(A)] for _ in range(S)] for _ in range(M)]
-    R = [[[F(read.below(3), 2 * H) for _ in range(A)] for _ in range(S)] for _ in range(M)]
+    unit = 2 if rescale else 2 * H
+    R = [[[F(read.below(3), unit) for _ in range(A)] for _ in range(S)] for _ in range(M)]
     nu = [read_law(read, S) for _ in range(M)]
     return LatentMDP.from_arrays(
-        P, R, weights=list(read.weights(M)), nu=nu, H=H, observe_rewards=bool(read.below(2))
+        P,
+        R,
+        weights=list(read.weights(M)),
+        nu=nu,
+        H=H,
+        observe_rewards=bool(read.below(2)),
+        normalisation="rescale" if rescale else "require",
     )
 
 
 def read_table(read: Reader, *, known: bool = True, S: int | None = None, most_H: int = 3) -> Table:
     """A latent MDP with frequencies near its laws, sample sizes and ι; and another model in the box."""
-    lmdp = read_latent(read, most_H=most_H, S=S)
+    lmdp = read_latent(read, most_H=most_H, S=S, rescale=not known)
     iota = read.pick([F(1, 100), F(1, 20), F(1, 4), F(1)])
     N = np.zeros(lmdp.R.shape, dtype=np.int64)
     P_hat = lmdp.P.copy()
