@@ -100,6 +100,18 @@ class Joint:
         ends = [(v, v) if isinstance(v, F) else (F(v.lower), F(v.upper)) for v in parts]
         return rl.Enclosure(sum((a for a, _ in ends), F(0)), sum((b for _, b in ends), F(0)))
 
+    @property
+    def equalities(self) -> list[int]:
+        """2 for yes, 1 for no: is (Σu)² = Σu², and is (Σu)² = M·Σu²?  A sum of square roots of rationals is
+        rational only if all of them are, so irrational ones decide both once their bounds exclude equality.
+        """
+        most = (self.x.M - 1) * sum(self.u2, F(0))
+        if isinstance(self.cross, F):
+            return [1 + int(self.cross == 0), 1 + int(self.cross == most)]
+        if not 0 < F(self.cross.lower) <= F(self.cross.upper) < most:
+            raise ArithmeticError("equality undecided; raise the precision")
+        return [1, 1]
+
     def apart(self) -> Any:
         """(Σu_i)²."""
         total = sum(self.u2, F(0))
@@ -170,6 +182,29 @@ shared_radius_bounds: Claim[Joint] = Claim(
 )
 
 
+shared_radius_equality: Claim[Joint] = Claim(
+    statement="Σu² = (Σu)² iff at most one u_i ≠ 0; M·Σu² = (Σu)² iff the u_i are equal",
+    source=PAPER.at("derived; the cases of equality of Cauchy and Schwarz"),
+    let=decoded(joint),
+    assume=[],
+    then=Eq(
+        lhs=lambda x: x.equalities,
+        rhs=lambda x: [1 + int(sum(u != 0 for u in x.u2) <= 1), 1 + int(len(set(x.u2)) == 1)],
+    ),
+    tight=Tight([ALIKE, ALONE], within=0),
+    named={"three tasks": Joint(fresh(UNIT, UNIT, (F(0), F(0))), F(1), (UNIT,) * 3)},
+    mutants=[
+        Mutant("both iff M = 1", rhs=lambda x: [1 + int(x.x.M == 1)] * 2),
+        Mutant(
+            "the first iff the u_i are equal",
+            then=Eq(lambda x: x.equalities[0], lambda x: 1 + int(len(set(x.u2)) == 1)),
+        ),
+    ],
+    expect=CERTIFIED,
+    draws=80,
+)
+
+
 # ---- optimism --------------------------------------------------------------------------------
 def chosen(x: Logged) -> Any:
     """The library's optimistic value."""
@@ -223,6 +258,65 @@ optimism: Claim[Logged] = Claim(
     ],
     expect=CERTIFIED,
     draws=60,
+)
+
+
+# ---- one round with a known representation ----------------------------------------------------
+def alone(read: Bytes) -> Logged:
+    """Random logs, |Φ| = 1; or no data, all heads opposite to the first action's feature."""
+    if read.below(6) == 1:
+        M, row = 1 + read.below(3), read.unit(2)
+        return fresh(*(row,) * M, lam=F(1 + read.below(4)), theta=(tuple(-v for v in row),) * M)
+    x = logged(read)
+    return Logged(x.phi[:1], x.theta, x.logs, x.contexts, x.lam, x.extra)
+
+
+def squared_regret(x: Logged) -> F:
+    """(Σ_i max_a f*_i(x_i, a) − f*_i(x_i, a_i))², a the library's optimistic actions."""
+    acts = x.confidence.optimistic(x.contexts).actions
+    paid = sum((dot(x.phi[0, s, a], w) for s, a, w in zip(x.contexts, acts, x.theta, strict=True)), F(0))
+    return (x.best - paid) ** 2
+
+
+def squared_width(x: Logged, less: F = F(0)) -> F:
+    """(r² − less)Σ_i u_i² at the actions played."""
+    c = x.confidence
+    u2 = c.widths(0, x.contexts)[1]
+    played = c.optimistic(x.contexts).actions
+    return (F(c.squared_radius(0)) - less) * sum((F(u2[i, a]) for i, a in enumerate(played)), F(0))
+
+
+WRONG = fresh(UNIT, theta=((F(-1), F(0)),))
+"""No data: both actions are worth 1, the first is played and pays −1, the second pays 1."""
+
+known_phi_round: Claim[Logged] = Claim(
+    statement="|Φ| = 1, Σ_iL_i(φ, θ_i) ≤ B_t: the regret of round t is at most 2r_t√(Σ_iu_i²)",
+    source=PAPER.at("derived; optimism and the shared radius, both squared"),
+    let=decoded(alone),
+    assume=[
+        Assumption(
+            "the truth is in the set",
+            lambda x: x.extra >= 0,
+            Logged(table([[[[1], [-1]]]]), ((F(1),),), (((0, 0, F(-1)),) * 8,), (0,), F(1), F(-32)),
+        ),
+        Assumption(
+            "‖θ_i‖ ≤ B_θ",
+            lambda x: all(dot(w, w) <= 1 for w in x.theta),
+            fresh(UNIT, theta=((F(-3), F(0)),)),
+        ),
+    ],
+    then=Leq(lhs=squared_regret, rhs=lambda x: 4 * squared_width(x)),
+    tight=Tight(
+        [WRONG, fresh(UNIT, UNIT, theta=WRONG.theta * 2)],
+        within=0,
+    ),
+    mutants=[
+        Mutant("r_t√(Σu²): the centre is right", rhs=squared_width),
+        Mutant("without λMB_θ² in r²", rhs=lambda x: 4 * squared_width(x, x.lam * x.M)),
+        Mutant("r_t/√M a task", rhs=lambda x: 4 * squared_width(x) / x.M),
+    ],
+    expect=CERTIFIED,
+    draws=80,
 )
 
 

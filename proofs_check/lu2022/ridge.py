@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from fractions import Fraction as F
@@ -9,13 +10,27 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from flint import arb
 
 import rltheory as rl
-from rltheory.checks import CERTIFIED, Claim, Eq, Leq, Mutant, Tight, run_module
+from rltheory.checks import CERTIFIED, Assumption, Claim, Eq, Leq, Mutant, Tight, run_module
 from rltheory.kernels import ball
 from rltheory.solvers import JointConfidence, joint_confidence
 
-from .setting import HALF, PAPER, Bytes, Table, Vector, decoded, determinant, dot, enclosed, solve, table
+from .setting import (
+    HALF,
+    PAPER,
+    Bytes,
+    Table,
+    Vector,
+    decoded,
+    determinant,
+    dot,
+    enclosed,
+    root,
+    solve,
+    table,
+)
 
 
 @dataclass(frozen=True)
@@ -113,6 +128,11 @@ def ridge(read: Bytes) -> Ridge:
     )
 
 
+def log(x: F) -> rl.Enclosure:
+    """ln x."""
+    return enclosed(lambda: ball.to_arb(x).log())
+
+
 ONE = Ridge(((F(1),),), (HALF,), F(1), (F(1, 4),))
 AXES = Ridge(((F(1), F(0)), (F(0), F(1))), (F(1), HALF), F(1), (F(1), F(0)))
 
@@ -173,6 +193,90 @@ ridge_identities_potential: Claim[Ridge] = Claim(
         ),
     ],
     expect=CERTIFIED,
+)
+
+ridge_identities_logdet: Claim[Ridge] = Claim(
+    statement="ld = ln det(A_T/λ) = Σ_t ln(1 + ‖φ_t‖² in A_{t−1}⁻¹)",
+    source=PAPER.at("derived; standard"),
+    let=decoded(ridge, 64),
+    assume=[],
+    then=Eq(
+        lhs=lambda x: [x.logdet, x.logdet],
+        rhs=lambda x: [log(x.growth), log(F(math.prod(1 + s for s in x.squares)))],
+        within=F(1, 10**30),
+    ),
+    tight=Tight([ONE, AXES], within=0),
+    mutants=[
+        Mutant("ln det A_T", then=Eq(lambda x: x.logdet, lambda x: log(x.growth * x.lam**x.k))),
+        Mutant("k ln(1 + T/(kλ))", then=Eq(lambda x: x.logdet, lambda x: log(x.mean_bound(x.k)))),
+    ],
+    expect=CERTIFIED,
+)
+
+
+# ---- all rounds of several tasks --------------------------------------------------------------
+@dataclass(frozen=True)
+class Tasks:
+    """Let tasks of one length T and one λ be given."""
+
+    each: tuple[Ridge, ...]
+
+    @property
+    def lam(self) -> F:
+        """λ."""
+        return self.each[0].lam
+
+    @property
+    def T(self) -> int:
+        """Rounds."""
+        return self.each[0].T
+
+    def power(self, T: int, base: arb | None = None) -> Any:
+        """base^((Σ_t √(Σ_i u_{t,i}²))²/T), base 2 unless given; exact when the exponent is an integer."""
+        s = [sum(u, F(0)) for u in zip(*(x.squares for x in self.each), strict=True)]
+        parts = [sum(s, F(0)), *(root(4 * a * b) for a, b in itertools.combinations(s, 2))]
+        if base is None and all(isinstance(v, F) for v in parts):
+            exponent = sum(parts, F(0)) / T
+            if exponent.denominator == 1:
+                return F(2) ** int(exponent)
+        return enclosed(lambda: (base or arb(2)) ** (sum((inside(v) for v in parts), arb(0)) / T))
+
+    @property
+    def growth(self) -> F:
+        """e^LD, LD = Σ_i ld_i, by elimination."""
+        return F(math.prod(x.growth for x in self.each))
+
+
+def inside(v: Any) -> arb:
+    """A rational or an enclosure as a ball."""
+    ends = (v, v) if isinstance(v, F) else (F(v.lower), F(v.upper))
+    return ball.to_arb(ends[0]).union(ball.to_arb(ends[1]))
+
+
+def tasks(read: Bytes) -> Tasks:
+    """One to three tasks."""
+    k, T, M, lam = 1 + read.below(2), 1 + read.below(5), 1 + read.below(3), F(1 + read.below(4))
+    zero = (F(0),)
+    return Tasks(
+        tuple(Ridge(tuple(read.unit(k) for _ in range(T)), zero * T, lam, zero * k) for _ in range(M))
+    )
+
+
+known_phi_widths: Claim[Tasks] = Claim(
+    statement="λ ≥ 1: Σ_t √(Σ_i u_{t,i}²) ≤ √(T·LD/ln 2), here 2^((Σ_t √(Σu²))²/T) ≤ e^LD",
+    source=PAPER.at("derived; gives Reg(T) ≤ Σ_t 2r_t√(Σu²) ≤ 2r_T√(T·LD/ln 2) on the event"),
+    let=decoded(tasks, 64),
+    assume=[
+        Assumption("λ ≥ 1", lambda x: x.lam >= 1, Tasks((Ridge(((F(1),),), (F(0),), F(1, 4), (F(0),)),)))
+    ],
+    then=Leq(lhs=lambda x: x.power(x.T), rhs=lambda x: x.growth),
+    tight=Tight([Tasks((ONE,)), Tasks((AXES,)), Tasks((ONE, ONE))], within=0),
+    mutants=[
+        Mutant("LD for LD/ln 2", lhs=lambda x: x.power(x.T, arb(1).exp())),
+        Mutant("without T", lhs=lambda x: x.power(1)),
+    ],
+    expect=CERTIFIED,
+    draws=80,
 )
 
 

@@ -201,12 +201,6 @@ class Known:
         """2√(σ²LD + 2σ²ln(1/δ) + λM)·√(T·LD/ln 2) at the largest LD."""
         return known_representation_bound(T, self.M, 2, sigma=0.5, delta=0.1)
 
-    @cached_property
-    def rounds(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], bool]:
-        """Regret and 2r_t√Σu² of 200 rounds, and whether the truth was always in the set."""
-        run = GFUCB(T=200).run(self.bandit, self.seed)
-        return run.regret, 2 * run.width[:, 0], run.covered
-
 
 LENGTHS = (1000, 4000)
 KNOWN = [Known(M, s) for M in (1, 2) for s in (3, 5, 8)]
@@ -221,20 +215,6 @@ known_phi: Claim[Known] = Claim(
     mutants=[
         Mutant("uniform play", lhs=lambda x: [x.uniform(T) for T in LENGTHS]),
         Mutant("a three hundredth of the bound", rhs=lambda x: [x.bound(T) / 300 for T in LENGTHS]),
-    ],
-    expect=SUPPORTED,
-)
-
-known_phi_round: Claim[Known] = Claim(
-    statement="|Φ| = 1, f* ∈ F_t: the regret of a round is at most 2r_t√(Σ_iu_i²)",
-    source=PAPER.at("derived"),
-    let=Every("M = 1, 2, three seeds each, 200 rounds", len(KNOWN), KNOWN),
-    assume=[],
-    then=Leq(lhs=lambda x: x.rounds[0] if x.rounds[2] else 0 * x.rounds[0], rhs=lambda x: x.rounds[1]),
-    tight=Loose(0.6, "optimism is not attained"),
-    mutants=[
-        Mutant("a tenth of it", rhs=lambda x: x.rounds[1] / 10),
-        Mutant("a radius that falls like 1/√t", rhs=lambda x: x.rounds[1] / np.sqrt(np.arange(1, 201))),
     ],
     expect=SUPPORTED,
 )

@@ -88,6 +88,14 @@ def test_independent_learners_and_the_oracle() -> None:
     assert (oracle.actions == known.actions).all()
 
 
+def test_a_round_costs_at_most_twice_its_width() -> None:
+    for M, seed in itertools.product((1, 2), (3, 5, 8)):
+        run = GFUCB(T=200).run(MultitaskBandit.random(seed, p=1, M=M), seed)
+        assert run.covered
+        assert (run.regret <= 2 * run.width[:, 0]).all()
+        assert run.regret.max() > 0.2 * run.width[:, 0].max()
+
+
 def test_sweep_finds_what_enumeration_finds_mostly() -> None:
     totals = {"enumerate": 0.0, "sweep": 0.0}
     for seed in range(6):
