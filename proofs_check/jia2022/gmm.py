@@ -28,7 +28,7 @@ from rltheory.checks import (
 from rltheory.errors import InvalidArgument
 from rltheory.operators import TimePolynomial
 from rltheory.solvers import CTDRoot, GMMRoot, MeanSquareTDRoot, ValueFamily
-from rltheory.solvers.martingale_grid import Grid
+from rltheory.solvers.martingale_grid import Grid, plus, times
 
 from .setting import (
     BM_TOY,
@@ -287,6 +287,86 @@ gmm_single_sample_argmin: Claim[Descent] = Claim(
     tight=Tight(Descent(F(13, 10), F(1), 5), within=0),
     mutants=[Mutant("descending the mean of squares gives θ°", rhs=lambda x: [x.a, x.a])],
     expect=CERTIFIED,
+)
+
+
+@dataclass(frozen=True)
+class Episode:
+    """Let X = x0 + √s2·W, r = ax, J^θ = θxτ (truth a), ξ = x, on n steps; whole episodes are squared."""
+
+    a: F
+    s2: F
+    x0: F
+    n: int
+
+    @cached_property
+    def grid(self) -> Grid:
+        """The grid, with T = 1."""
+        flat = replace(Descent(self.a, self.s2, self.n).family, x0=self.x0)
+        return Grid(flat, self.n)
+
+    def products(self, k: int, m: int) -> Any:
+        """E[Σ_i ξ_iD_i^k · Σ_j ξ_jD_j^m], backwards: F and C are means of sums and products from X_i on."""
+        g = self.grid
+        xi = g.sample(TimePolynomial.polynomial([0, 1]))
+        one: Any = [mixed(F(1))]
+        F_k, F_m, C = ([mixed(F(0))] for _ in range(3))
+        for i in range(self.n - 1, -1, -1):
+            now, after = (g.start[i][k], g.start[i][m]), (g.a[i + 1][k], g.a[i + 1][m])
+
+            def step(u: Any, before: Any, ahead: Any) -> Any:
+                """E[(u(X_{i+1}) − before)·ahead(X_{i+1}) | X_i]."""
+                return plus(g.P(times(u, ahead)), times(before, g.P(ahead)), -1)
+
+            pair = plus(step(after[0], now[0], after[1]), times(now[1], step(after[0], now[0], one)), -1)
+            cross = plus(step(after[0], now[0], F_m), step(after[1], now[1], F_k))
+            C = plus(plus(g.P(C), times(xi[i], cross)), times(times(xi[i], xi[i]), pair))
+            F_k, F_m = (
+                plus(times(xi[i], step(u, b, one)), g.P(v))
+                for u, b, v in zip(after, now, (F_k, F_m), strict=True)
+            )
+        return g.mean(0, C)
+
+    @property
+    def slope(self) -> Any:
+        """½d/dθ E(Σ_i ξ_iD_i)² at θ = a."""
+        return self.products(0, 1) + mixed(self.a) * self.products(1, 1)
+
+    @property
+    def moment(self) -> Any:
+        """E Σ_i ξ_iD_i at θ = a."""
+        row = self.grid.left([TimePolynomial.polynomial([0, 1])])[0]
+        return row[0] + mixed(self.a) * row[1]
+
+    @property
+    def formula(self) -> F:
+        """−as²Δ Σ_i E X_i² τ_{i+1}²."""
+        dt = F(1, self.n)
+        terms = ((self.x0**2 + self.s2 * dt * i) * (1 - dt * (i + 1)) ** 2 for i in range(self.n))
+        return -self.a * self.s2 * dt * sum(terms, F(0))
+
+
+def whole(read: Reader) -> Episode:
+    """n from 3 to 6 (from 0 in two steps the slope is 0)."""
+    return Episode(F(1) + abs(read.number(4, 4)), F(1 + read.below(8), 4), read.number(2), 3 + read.below(4))
+
+
+gmm_single_sample_episode: Claim[Episode] = Claim(
+    statement=(
+        "squares of whole episodes miss as well: on W1 with ξ = x, E Σξ_iD_i = 0 at the truth but "
+        "½d/dθ E(Σξ_iD_i)² = −as²ΔΣE X_i² τ_{i+1}² < 0"
+    ),
+    source=PAPER.at("derived: E(Σξ_iD_i)² = m_n² + variance, and the variance moves with θ"),
+    let=decoded(whole, 12),
+    assume=[],
+    then=Eq(lhs=numbers(lambda x: [x.slope, 1 + x.moment]), rhs=lambda x: [x.formula, F(1)]),
+    tight=Tight(Episode(F(13, 10), F(1), F(0), 4), within=0),
+    mutants=[
+        Mutant("descending the mean of squares gives θ°", rhs=lambda x: [F(0), F(1)]),
+        Mutant("the opposite sign: later increments do not matter", rhs=lambda x: [-x.formula, F(1)]),
+    ],
+    expect=CERTIFIED,
+    draws=60,
 )
 
 

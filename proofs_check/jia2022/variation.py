@@ -157,10 +157,11 @@ class AtTheta:
 
 
 def at_theta(which: int) -> Any:
-    """θ in quarters of [−1, 1]², and its corner."""
+    """θ in sixteenths of [−1, 1]²; one in four near the corner (−1, −1), where the constants are attained."""
 
     def build(read: Reader) -> AtTheta:
-        return AtTheta(which, (F(read.below(33) - 16, 16), F(read.below(33) - 16, 16)))
+        span = 33 if read.below(4) else 3
+        return AtTheta(which, (F(read.below(span) - 16, 16), F(read.below(span) - 16, 16)))
 
     return decoded(build, 4)
 
@@ -183,7 +184,6 @@ mstde_limit_brownian: Claim[AtTheta] = Claim(
             then=Leq(
                 lambda x: [x.gap(n) for n in (8, 32)], lambda x: [F(str(4.5125 * n**-1.05)) for n in (8, 32)]
             ),
-            named_only=True,
         ),
         Mutant(
             "the limit is ½QV",
@@ -210,7 +210,6 @@ mstde_limit_ou: Claim[AtTheta] = Claim(
                 lambda x: [x.gap(n) for n in (4, 512)],
                 lambda x: [F(str(1.802 / 4 * (n / 4) ** -1.05)) for n in (4, 512)],
             ),
-            named_only=True,
         ),
         Mutant(
             "the limit is ½QV",
