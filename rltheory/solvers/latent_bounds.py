@@ -41,6 +41,11 @@ def context_values(lmdp: LatentMDP) -> tuple[NDArray[Any], NDArray[Any]]:
     return V, Q
 
 
+def _bound(lmdp: LatentMDP, value: Any, kind: str, name: str, witness: Any = None) -> LatentBound:
+    number = value if lmdp.is_exact else float(value)
+    return LatentBound(number, kind, name, rounding(history_tree(lmdp)), witness)
+
+
 @dataclass(frozen=True)
 class Oracle:
     """The value of knowing the context: an upper bound on V*.
@@ -56,7 +61,7 @@ class Oracle:
         """Σ_m w_m ν_m·V*_m."""
         V, _ = context_values(lmdp)
         value = (lmdp.start * V[0]).sum()
-        return LatentBound(value, "upper", "context revealed at the start", rounding(history_tree(lmdp)))
+        return _bound(lmdp, value, "upper", "context revealed at the start")
 
 
 @dataclass(frozen=True)
@@ -79,9 +84,7 @@ class QMDP:
         first = (lmdp.start[:, :, None] * Q[0]).sum(axis=0)
         value = first.max(axis=1).sum()
         act = np.array([[int(np.argmax(row == row.max()))] for row in first]).reshape(-1)
-        return LatentBound(
-            value, "upper", "context revealed after the first action", rounding(history_tree(lmdp)), act
-        )
+        return _bound(lmdp, value, "upper", "context revealed after the first action", act)
 
 
 def qmdp_policy(lmdp: LatentMDP) -> LatentPolicy:
@@ -132,8 +135,7 @@ class BestMarkov:
         for t in range(lmdp.H):
             table[t] = search.played[t, search.key(mass)]
             mass = search.moved(mass, table[t])
-        error = rounding(history_tree(lmdp))
-        return LatentBound(value, "lower", "best Markov policy", error, table)
+        return _bound(lmdp, value, "lower", "best Markov policy", table)
 
 
 class _Markov:
@@ -220,5 +222,4 @@ class BestOpenLoop:
                 search(t + 1, new, so_far + now, (*path, a))
 
         search(0, lmdp.start, 0, ())
-        error = rounding(history_tree(lmdp))
-        return LatentBound(found[0], "lower", "best sequence of actions", error, found[1])
+        return _bound(lmdp, found[0], "lower", "best sequence of actions", found[1])
