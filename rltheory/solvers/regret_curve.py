@@ -248,15 +248,12 @@ class RegretCurve:
             ax.fill_between(x[at], lo, hi, color=line.get_color(), alpha=0.18, linewidth=0)
         if bound is not None and bound is not False:
             f = self.bound if bound is True else bound
-            k = x[_thin(self.episodes, log)]
-            theorem = np.array([f(int(n)) for n in k])
-            trivial = self.largest * k
+            theorem, trivial = np.array([f(int(n)) for n in x]), self.largest * x
             vacuous = bool((theorem >= trivial).all())
-            ax.plot(
-                k, theorem, "k--", linewidth=1.3, label="theorem" + (" (vacuous here)" if vacuous else "")
-            )
+            said = ("theorem" if bound is True else "bound") + (" (vacuous here)" if vacuous else "")
+            ax.plot(x, theorem, "k--", linewidth=1.3, label=said)
             if vacuous:
-                ax.plot(k, trivial, "k:", linewidth=1, label="worst policy in every episode")
+                ax.plot(x, trivial, "k:", linewidth=1, label="worst policy in every episode")
         if log or (bound not in (None, False) and vacuous):
             ax.set_yscale("log")
         if log:
