@@ -84,6 +84,13 @@ class Covered(World):
         return [*every, *some]
 
     @cached_property
+    def first_actions(self) -> F:
+        """Σ_s d1(s)·(number of different actions that Π takes in s at layer 1)."""
+        return sum(
+            (p * len({int(pi[0, s]) for pi in self.kept}) for s, p in enumerate(self.d1.tolist())), F(0)
+        )
+
+    @cached_property
     def within_class(self) -> list[F]:
         """min over μ ∈ {d^π} of sup_π ‖d_h^π/μ‖_∞; 10⁶ stands for ∞."""
         big = F(10**6)
@@ -140,6 +147,24 @@ cov_reach: Claim[Covered] = Claim(
             "μ among the d^π only",
             then=Eq(lambda x: x.of_class, lambda x: x.within_class),
         ),
+    ],
+    expect=CERTIFIED,
+    draws=60,
+)
+
+cov_reach_first: Claim[Covered] = Claim(
+    statement="C_1 over a class is Σ_s d1(s)·(number of first actions in s); A over all policies",
+    source=PAPER.at(f"derived from {XIE}"),
+    let=decoded(covered, 160),
+    assume=[],
+    then=Eq(lhs=lambda x: [x.of_class[0], x.all_policies[0]], rhs=lambda x: [x.first_actions, F(x.shape[2])]),
+    tight=Tight([LOCK, FULL], within=0),
+    mutants=[
+        Mutant(
+            "the number of policies",
+            then=Eq(lambda x: x.of_class[0], lambda x: F(len(x.kept))),
+        ),
+        Mutant("A for every class", then=Eq(lambda x: x.of_class[0], lambda x: F(x.shape[2]))),
     ],
     expect=CERTIFIED,
     draws=60,

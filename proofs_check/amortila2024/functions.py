@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from rltheory.checks import CERTIFIED, Claim, Eq, Leq, Mutant, Tight, run_module
+from rltheory.checks import CERTIFIED, Assumption, Claim, Eq, Erratum, Leq, Mutant, Tight, run_module
 from rltheory.operators import horizon_occupancy
 from rltheory.solvers import evaluate_horizon
 
@@ -91,6 +91,37 @@ TIED = on(
     World(table(np.ones((1, 1, 2, 1), dtype=int)), table([[[0, 1]]]), table([1])), table([[[1, 1]]]) / 2
 )
 """One step, two actions that pay 0 and 1, both thought worth ½."""
+
+SPREAD = on(World(table([[[[1]]]] * 2), table([[[1]], [[0]]]), table([1])), table([[[0]], [[1]]]))
+"""f_1 = 0, r = 1, f_2 = 1: Δ_1 = −2."""
+HIGH = on(World(table([[[[1]]]] * 2), table([[[0]], [[1]]]), table([1])), table([[[1]], [[0]]]))
+"""f_1 = 1, r = 0, f_2 = 0: Δ_1 = 1."""
+
+bellman_decomp_range: Claim[Valued] = Claim(
+    statement="F ⊂ [0, 1], r ∈ [0, 1]: −2 ≤ Δ_h f ≤ 1",
+    source=PAPER.at("proof of Lemma E.1, which uses |Δ_h f| ≤ 1; the range is derived"),
+    let=decoded(valued, 200),
+    assume=[Assumption("f ≤ 1", lambda x: bool((x.f <= 1).all()), on(LOCK, LOCK.Q_star + 2))],
+    then=Leq(
+        lhs=lambda x: [*(-x.error).reshape(-1), *x.error.reshape(-1)],
+        rhs=lambda x: [F(2)] * x.error.size + [F(1)] * x.error.size,
+    ),
+    tight=Tight([SPREAD, HIGH], within=0),
+    mutants=[
+        Mutant("|Δ_h f| ≤ 1", rhs=lambda x: F(1)),
+        Mutant("Δ_h f ≤ ½", rhs=lambda x: [F(2)] * x.error.size + [F(1, 2)] * x.error.size),
+    ],
+    expect=CERTIFIED,
+    draws=80,
+)
+
+bellman_decomp_printed = Erratum(
+    statement="|Δ_h f| ≤ 1 for F ⊂ [0, 1]",
+    source=PAPER.at("proof of Lemma E.1 (harmless: Var ≤ 4E[w̌²] is what it needs)"),
+    then=Leq(lambda x: [abs(v) for v in x.error.reshape(-1)], lambda x: F(1)),
+    counterexample=SPREAD,
+    corrected=bellman_decomp_range,
+)
 
 bellman_decomp: Claim[Valued] = Claim(
     statement="E f_1(s_1, π_f) − J(π_f) = Σ_h E_{d_h^{π_f}}[Δ_h f]",

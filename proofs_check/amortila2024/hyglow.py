@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction as F
 from functools import cached_property
 
-from rltheory.checks import CERTIFIED, Assumption, Claim, Leq, Mutant, Tight, run_module
+from rltheory.checks import CERTIFIED, Assumption, Claim, Erratum, Leq, Mutant, Tight, run_module
 
 from .setting import PAPER, Bytes, decoded, harmonic
 from .transfer import FORTY_SIX, KAPPA
@@ -147,6 +147,16 @@ class Tuned:
         paid = self.H_T * (2 * self.star + (2 + self.gamma) * self.cov) / self.T
         return self.H * F(52, 3) / self.gamma * paid + 284 * self.H * self.gamma * self.ell
 
+    @property
+    def epsilon_squared(self) -> F:
+        """ε², ε the printed accuracy of this T: T = H⁴(C_cov + C_⋆)ℓ/ε²."""
+        return self.H**4 * (self.cov + self.star) * self.ell / self.T
+
+    @property
+    def trajectories(self) -> F:
+        """N = H²(C_cov + C_⋆)ℓ/ε² as printed."""
+        return self.H**2 * (self.cov + self.star) * self.ell / self.epsilon_squared
+
     def bound_squared(self, c: F) -> F:
         """(2H)²·(52/3)·c·X·ℓ."""
         return 4 * self.H**2 * F(52, 3) * c * self.X * self.ell
@@ -170,6 +180,14 @@ hyglow_tuned: Claim[Tuned] = Claim(
         Mutant("H under the root", rhs=lambda x: x.bound_squared(F(284)) / x.H),
     ],
     expect=CERTIFIED,
+)
+
+hyglow_samples = Erratum(
+    statement="T ∝ H⁴(C_cov + C_⋆)ln(|F||W|/δ)/ε² rounds, one trajectory each, are N ∝ H²(…)/ε² trajectories",
+    source=PAPER.at("Corollary 4.1: N ≥ T cannot hold from H = 2 on, equal factors left out"),
+    then=Leq(lhs=lambda x: F(x.T), rhs=lambda x: x.trajectories),
+    counterexample=Tuned(2, 10, F(1), F(2), F(1)),
+    corrected=hyglow_tuned,
 )
 
 
