@@ -308,7 +308,16 @@ class LatentMDP:
                 raise InvalidArgument(
                     f"replace: {key!r} is no part of a LatentMDP; it has {', '.join(names)}"
                 )
-        return LatentMDP.from_arrays(**(known | changes))
+        if changes.keys() & {"P", "R", "weights", "nu"}:
+            return LatentMDP.from_arrays(**(known | changes))
+        out = self._copy()  # laws are kept as they are, even where they were doubles and sum to 1 ± an ulp
+        normalisation = changes.pop("normalisation", "require")
+        if "H" in changes:
+            changes["H"] = _check_horizon(changes["H"])
+        out._set(**changes, scale=Fraction(1) if self.is_exact else 1.0)
+        if normalisation != "waive":
+            out._normalise(normalisation == "rescale")
+        return out
 
     # ---- identity ------------------------------------------------------------------------
     @cached_property

@@ -113,5 +113,10 @@ def test_immutable() -> None:
     with pytest.raises(ValueError, match="read-only"):
         small().P[0] = 0
     assert small().replace(H=1).H == 1
+    lifted = small(P=np.where(P == 0.5, [0.1, 0.9], P), H=1).exact()
+    assert lifted.replace(observe_rewards=False).P[0, 0, 0, 0] == F(0.1)
+    with pytest.raises(InvalidModel, match="of context 1 collects"):
+        small().exact().replace(H=3)
+    assert small().replace(H=3, normalisation="rescale").scale == 1.5
     with pytest.raises(InvalidArgument, match="gamma"):
         small().replace(gamma=1)
