@@ -509,6 +509,20 @@ BUGS = [
         claims("multitask-gfucb.confidence"),
     ),
     Bug(
+        "a joint set without the logarithm",
+        "rltheory/solvers/shared_heads.py",
+        "ball.to_arb(2 * s2)",
+        "ball.to_arb(0 * s2)",
+        claims("multitask-gfucb.confidence-exact"),
+    ),
+    Bug(
+        "log determinants of A, not of A/λ",
+        "rltheory/solvers/shared_heads.py",
+        "ex.to_fmpq_mat(Q / to_fraction(lam))",
+        "ex.to_fmpq_mat(Q)",
+        claims("multitask-gfucb.ridge-identities-logdet"),
+    ),
+    Bug(
         "GFUCB's kernel drops ridge from r²",
         "rltheory/kernels/multitask.py",
         "r2 = B - rho[f] + lam * M * B2",
