@@ -20,6 +20,8 @@ from ..errors import InvalidFile
 
 APPLICATION = 0x726C7377  # "rlsw"
 VERSION = 1
+PATIENCE = 60
+"""Seconds to wait for another process that is writing."""
 
 _HELD: dict[str, set[str]] = {}
 _FILES: dict[str, int] = {}
@@ -47,7 +49,7 @@ class RunStore:
             )
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.db = sqlite3.connect(self.path, timeout=60, isolation_level=None)
+            self.db = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
             self._open()
         except (OSError, sqlite3.Error) as exc:
             raise self._bad(exc) from exc
@@ -81,6 +83,8 @@ class RunStore:
         (state,) = self.db.execute("PRAGMA quick_check(1)").fetchone()
         if state != "ok":
             raise self._bad(f"it is damaged: {state}")
+        self.db.execute("BEGIN IMMEDIATE")  # refused at once where the file cannot be written
+        self.db.execute("ROLLBACK")
 
     def get(self, key: str) -> dict[str, Any] | None:
         """The row of a key; None if there is none, or if what is there is not what was written."""

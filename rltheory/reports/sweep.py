@@ -91,6 +91,12 @@ def sweep(
     UserWarning
         If runs failed, or if the store holds these runs for other code of `fn`, which are not used.
 
+    Notes
+    -----
+    The code of a run is that of `fn`, its defaults and closure, and all it uses of its own package, at any
+    depth; installed packages count by their version, other modules by their files.  A global object that
+    has no content to go by counts by its type only: hand such things over as parameters.
+
     Examples
     --------
     >>> table = sweep(lambda n, seed: {"sum": n + seed}, over={"n": [1, 2]}, seeds=2)

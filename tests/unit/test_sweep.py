@@ -303,7 +303,8 @@ def test_two_sweeps_share_one_store(tmp_path):
 
 def test_one_killed_of_two_leaves_its_locks(tmp_path):
     first, second = start(tmp_path, pause=0.03), start(tmp_path, pause=0.03)
-    while stored(tmp_path) < 6:
+    deadline = time.monotonic() + 60
+    while stored(tmp_path) < 6 and time.monotonic() < deadline:
         time.sleep(0.005)
     first.kill()
     first.communicate()
@@ -369,6 +370,20 @@ def test_a_file_that_is_no_store_is_refused_and_left_alone(tmp_path, damage):
     with pytest.raises(InvalidFile, match="sweep: store="):
         rl.sweep(add, over={"n": range(40)}, seeds=3, store=store)
     assert (store.read_bytes() if store.is_file() else b"") == before
+
+
+def test_a_store_that_cannot_be_written_is_refused_before_anything_runs(tmp_path):
+    """Another process in the middle of a write that never ends: as good as a read-only file."""
+    store, calls = tmp_path / "s", []
+    rl.sweep(add, over={"n": [1]}, seeds=1, store=store)
+    blocker = sqlite3.connect(store, isolation_level=None)
+    blocker.execute("BEGIN EXCLUSIVE")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rltheory.reports._store.PATIENCE", 0.2)
+        with pytest.raises(InvalidFile, match="locked"):
+            rl.sweep(lambda n: calls.append(n), over={"n": [1]}, store=store)
+    blocker.close()
+    assert calls == []
 
 
 def test_ctrl_c_keeps_what_was_finished(tmp_path):
