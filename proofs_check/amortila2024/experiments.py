@@ -210,7 +210,7 @@ class Ablation:
                 "variant": v,
                 "runs": len(r),
                 "Q* lost": self.lost(v),
-                "mean regret (Q* kept)": self.mean_regret(v),
+                "mean regret (Q* kept, else all)": self.mean_regret(v),
             }
             for v, r in self.runs.items()
         ]
