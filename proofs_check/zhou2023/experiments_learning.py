@@ -56,7 +56,7 @@ class Horizons:
             H = [h for n, h in self.curves if n == name]
             mean = [float(self.curves[name, h].mean[-1]) for h in H]
             bar = [2 * float(self.curves[name, h].standard_error[-1]) for h in H]
-            ax.errorbar(H, mean, bar, fmt="o-", capsize=3, color=f"C{i}", label=f"`{name}`")
+            ax.errorbar(H, mean, bar, fmt="o-", capsize=3, color=f"C{i}", label=name)
         first = [h for n, h in self.curves if n == "ext"]
         base = float(self.curves["ext", first[0]].mean[-1])
         ax.plot(first, [base * h / first[0] for h in first], "k:", linewidth=1, label="∝ H")
@@ -75,7 +75,7 @@ class Horizons:
             if h == H:
                 c = self.curves[name, h]
                 gap = c.gaps.mean(axis=0)
-                ax.loglog(c.episodes, np.maximum(gap, 1e-6), drawstyle="steps-post", label=f"`{name}`")
+                ax.loglog(c.episodes, np.maximum(gap, 1e-6), drawstyle="steps-post", label=name)
         ax.set(xlabel="episode", ylabel="optimism V_opt − V*", title=f"{self.family}, H = {H}, ι·{SCALE}")
         ax.legend(frameon=False)
         return ax
@@ -151,7 +151,7 @@ class ContextCounts:
         """Final regret at K = 2000M against M, the lower bound, the trivial maximum."""
         M, mean, error, bound, most = np.array(self.table()).T
         ax.errorbar(
-            M, mean, 2 * error, fmt="o-", capsize=3, label=f"`ext`, {self.final[0].size} needle draws"
+            M, mean, 2 * error, fmt="o-", capsize=3, label=f"ext, {self.final[0].size} needle draws"
         )
         ax.set_xticks(M, [str(int(m)) for m in M])
         ax.plot(M, bound, "k--", label="lower bound √(MNK)/24, at this ε")
@@ -204,6 +204,6 @@ def control(K: int = 2000, seeds: int = 3) -> Control:
         "merged, MVP": MergedAgent(MVP(scale=SCALE)),
         "merged, UCBVI": MergedAgent(UCBVI(scale=SCALE)),
         "merged, PSRL": MergedAgent(PSRL()),
-        "`ext`": learner("ext"),
+        "ext": learner("ext"),
     }
     return Control({n: latent_regret(a, model, K=K, seeds=seeds) for n, a in agents.items()})

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from ..arrays import PairVec, StateAction, StateVec, float_array, sup_norm
 from ..errors import InvalidArgument
 from ..kernels import exact as rational
+from ..models.kinds import check_mdp
 from ..models.mdp import MDP
 from ..models.policy import Policy
 from ._arrays import numbers, pair_arrays, read_only
@@ -67,6 +68,7 @@ def q_values(mdp: MDP, V: ArrayLike) -> StateAction:
 
     Complexity: O(nnz(P)).
     """
+    check_mdp(mdp, "q_values")
     return mdp.unpair(q_pairs(mdp, V))
 
 
@@ -97,6 +99,7 @@ def bellman(mdp: MDP, pi: Policy | ArrayLike | None = None) -> Callable[[ArrayLi
     >>> bellman(MDP([[[1.0]]], [[1.0]], gamma=0.5))([2.0])
     array([2.])
     """
+    check_mdp(mdp, "bellman")
     if pi is not None:
         pi = as_policy(mdp, pi)
     if mdp.is_exact:
@@ -158,6 +161,7 @@ def greedy(mdp: MDP, V: ArrayLike, keep: Policy | None = None) -> Policy:
 
     Complexity: one backup, O(nnz(P)).
     """
+    check_mdp(mdp, "greedy")
     V = state_vector(mdp, V)
     q = q_pairs(mdp, V)
     start = mdp.state_ptr[:-1]

@@ -15,6 +15,7 @@ from ..arrays import StateAction, StateVec, exact_array, float_array, frozen
 from ..kernels import small
 from ..kernels.evaluate import solve_discounted
 from ..kernels.exact import solve_linear
+from ..models.kinds import check_mdp
 from ..models.mdp import MDP
 from ..models.policy import Policy
 from ..models.validate import check_law
@@ -53,6 +54,7 @@ def occupancy(
 
     Complexity: one solve with I − γP_π: O(S³) dense, sparse LU or sweeps for CSR models.
     """
+    check_mdp(mdp, "occupancy")
     pi = as_policy(mdp, pi)
     law = mdp.mu if mu is None else check_law(mu, mdp.S, mdp.is_exact)
     d: NDArray[Any]

@@ -16,6 +16,7 @@ from ..arrays import FloatVec, IntVec, PairVec, StateVec, frozen
 from ..errors import InvalidArgument
 from ..kernels import weights as kernel
 from ..kernels.exact import to_fmpq
+from ..models.kinds import check_mdp
 from ..models.mdp import MDP
 from ..models.policy import Policy
 from ._arrays import numbers, small_model
@@ -140,6 +141,7 @@ def transition_matrix(
 
     Complexity: O(nnz(P) + S²), without the S² if sparse.
     """
+    check_mdp(mdp, "transition_matrix")
     pi = as_policy(mdp, pi)
     if mdp.is_exact:
         if sparse:
@@ -165,6 +167,7 @@ def transition_matrix(
 
 def reward_vector(mdp: MDP, pi: Policy | ArrayLike) -> StateVec:
     """R_π(s) = Σ_a π(a|s) R(s, a), per step; (S,), in the model's number system."""
+    check_mdp(mdp, "reward_vector")
     pi = as_policy(mdp, pi)
     if pi.is_deterministic:
         return frozen(mdp.R_pairs[policy_rows(mdp, pi)])

@@ -21,6 +21,7 @@ from ..kernels import exact as rational
 from ..kernels import small
 from ..kernels.evaluate import DENSE_LIMIT
 from ..kernels.pick import Device, pick
+from ..models.kinds import check_mdp
 from ..models.mdp import MDP
 from ..models.policy import Policy
 from ..operators._arrays import PairArrays, chosen_rows, csr_arrays, pair_arrays, read_only, small_model
@@ -78,6 +79,7 @@ def evaluate(mdp: MDP, pi: Policy | ArrayLike, *, tol: float = TOL, device: Devi
     >>> evaluate(MDP([[[1.0]]], [[1.0]], gamma=0.5), [0]).V
     array([2.])
     """
+    check_mdp(mdp, "evaluate")
     check_tol(tol)
     linear = pick("evaluate", device)
     if mdp.is_exact and device != "cpu":

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, overload
 from ..errors import InvalidArgument
 from ..kernels.pick import Device
 from ..models.finite_horizon import FiniteHorizonMDP
+from ..models.kinds import check_mdp
 from ..models.latent import LatentMDP
 from ..models.mdp import MDP
 from ..models.outcomes import OutcomeMDP
@@ -82,10 +83,21 @@ def solve(model: Any, solver: Any = None, *, device: Device = "cpu", throw: bool
     elif not hasattr(solver, "run"):
         raise InvalidArgument(f"solver={solver!r}, must have a method run(model), such as ValueIteration()")
     else:
-        result = solver.run(model)
+        result = _run(solver, model)
     if throw and hasattr(result, "raise_if_failed"):
         result.raise_if_failed()
     return result
+
+
+def _run(solver: Any, model: Any) -> Any:
+    """`solver.run(model)`; a solver of `MDP`s that meets something else says so."""
+    try:
+        return solver.run(model)
+    except AttributeError as exc:
+        if isinstance(model, MDP) or getattr(exc, "obj", None) is not model:
+            raise
+        check_mdp(model, type(solver).__name__)
+        raise
 
 
 def _chosen(model: Any) -> Any:

@@ -98,6 +98,18 @@ CASES: dict[str, list[Case]] = {
         case("rl.evaluate(mdp, [0, 5])", InvalidArgument, "5", "state 1"),
     ],
     "Solvers and operators": [
+        case(
+            "rl.evaluate(rl.gallery.wait_and_guess(), [0] * 4)",
+            InvalidArgument,
+            "LatentMDP",
+            "model.context(m)",
+        ),
+        case("rl.bellman(rl.gallery.gambler_chain())", InvalidArgument, "OutcomeMDP", "model.to_mdp()"),
+        case(
+            "rl.solve(rl.gallery.wait_and_guess(), rl.ValueIteration())",
+            InvalidArgument,
+            "ValueIteration: model of type LatentMDP",
+        ),
         case("rl.ValueIteration(tol=-1.0)", InvalidArgument, "tol=-1.0"),
         case("rl.ValueIteration(max_iter=0)", InvalidArgument, "max_iter=0"),
         case("rl.solve(mdp, rl.ValueIteration(max_iter=3))", NotConverged, "3", "raise max_iter"),
@@ -827,9 +839,7 @@ CASES: dict[str, list[Case]] = {
         case("rl.sweep(abs, over={'x': []})", InvalidArgument, "over['x'] is empty"),
         case("rl.sweep(abs, over={'x': 'abc'})", InvalidArgument, "must be a list"),
         case("rl.sweep(abs, over={'x': [1, 1]})", InvalidArgument, "equal values", "drop one"),
-        case(
-            "rl.sweep(abs, over={'x': [object()]})", InvalidArgument, "x[0]=", "content_hash", quoted=False
-        ),
+        case("rl.sweep(abs, over={'x': [object()]})", InvalidArgument, "x[0]=", "content_hash", quoted=False),
         case("rl.sweep(abs, over={'x': [1]}, seeds=[3, 3])", InvalidArgument, "seeds=[3, 3]", "distinct"),
         case("rl.sweep(abs, over={'seed': [1]}, seeds=2)", InvalidArgument, "'seed'", "give seeds="),
         case("rl.sweep(abs, over={'error': [1]})", InvalidArgument, "'error'", "rename it"),
