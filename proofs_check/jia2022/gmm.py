@@ -160,11 +160,6 @@ def square(read: Reader) -> Moments:
     return replace(x, tests=x.tests[:2])
 
 
-def exactly(x: Moments, W: Any) -> list[Any]:
-    """Root of GMM."""
-    return x.root(W)
-
-
 WEIGHT = np.array([[2, 1], [1, 3]])
 
 gmm_square: Claim[Moments] = Claim(

@@ -18,7 +18,6 @@ from flint import arb, arb_mat, fmpq
 
 import rltheory as rl
 from rltheory.checks import Paper, Reader
-from rltheory.kernels import ball
 from rltheory.kernels.exact import from_fmpq, to_fmpq
 from rltheory.models.processes import PolynomialDiffusion
 from rltheory.operators import TimePolynomial, coordinates, diffusion
@@ -260,8 +259,3 @@ def setting(
 def brownian(read: Reader) -> Setting:
     """A rational instance."""
     return setting(read, brownian=True, feature_degree=1)
-
-
-def ball_of(v: Any) -> Any:
-    """A ball."""
-    return ball.to_arb(v)

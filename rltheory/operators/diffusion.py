@@ -27,7 +27,8 @@ from ..errors import InvalidArgument
 from ..kernels import ball
 from ..kernels.exact import from_fmpq_mat, to_fmpq, to_fmpq_mat
 from ..models.processes.polynomial import PolynomialDiffusion
-from .time_polynomial import MAX_DEGREE, TimePolynomial, exponent, precise, trace_decay
+from .exponents import exponent
+from .time_polynomial import MAX_DEGREE, TimePolynomial, precise, trace_decay
 
 _HUGE = Fraction(2) ** 1023
 

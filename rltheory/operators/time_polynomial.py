@@ -29,14 +29,11 @@ from ..arrays import Real
 from ..errors import InvalidArgument
 from ..kernels import ball
 from ..kernels.exact import from_fmpq, to_fmpq
+from .exponents import exponent, exponent_multiple, exponent_parts, exponent_sum, exponent_text
 
 Key: TypeAlias = tuple[int, int, int, int]
 """(k, j, number of α, number of γ): exponents are numbered, because keys of rationals hash slowly."""
 
-_EXPONENTS: list[tuple[fmpq, fmpq]] = [(fmpq(0), fmpq(0))]
-_NUMBERS: dict[tuple[int, int, int, int], int] = {(0, 1, 0, 1): 0}
-_SUMS: dict[tuple[int, int], int] = {}
-_MEMORY = 1 << 18
 BITS = 256
 """Working precision of balls unless the caller has set a higher one."""
 MAX_DEGREE = 64
@@ -140,6 +137,14 @@ class TimePolynomial:
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __reduce__(self) -> Any:
+        """Exponents themselves, not their numbers, which differ between processes; balls by their ends."""
+        terms = [
+            (k, j, *(from_fmpq(v) for e in (a, g) for v in exponent_parts(e)), _packed(c))
+            for (k, j, a, g), c in self.terms.items()
+        ]
+        return _unpack, (terms, None if self.log is None else _packed(self.log))
+
     def __repr__(self) -> str:
         return f"TimePolynomial({self.text()})"
 
@@ -151,7 +156,7 @@ class TimePolynomial:
         for (k, j, a, g), c in sorted(self.terms.items(), key=lambda item: (-item[0][0], *item[0][1:])):
             factors = [f"t^{j}" if j > 1 else "t"] * (j > 0) + [f"x^{k}" if k > 1 else "x"] * (k > 0)
             if a or g:
-                powers = [f"{_exponent_text(a)}·t"] * bool(a) + [_exponent_text(g)] * bool(g)
+                powers = [f"{exponent_text(a)}·t"] * bool(a) + [exponent_text(g)] * bool(g)
                 factors.append(f"e^({' + '.join(powers)})")
             minus = bool(c < 0)
             size = -c if minus else c
@@ -210,7 +215,7 @@ class TimePolynomial:
 
     def value(self, exponent: int) -> Any:
         """The exponent q + m·log(1/λ) of that number as fmpq, or as a ball when m ≠ 0."""
-        q, m = _EXPONENTS[exponent]
+        q, m = exponent_parts(exponent)
         return q if m == 0 else arb(q) + arb(m) * self.log
 
     # ---- substituting --------------------------------------------------------------------
@@ -292,46 +297,29 @@ class TimePolynomial:
         return F.at_time(end) - F.at_time(start)
 
 
+def _packed(c: Any) -> Any:
+    """A coefficient that can be pickled: a `Fraction`, or the ends of a ball."""
+    if not isinstance(c, arb):
+        return from_fmpq(c)
+    with precise():
+        return ball.bounds(c)
+
+
+def _unpack(terms: Any, log: Any) -> TimePolynomial:
+    def number(c: Any) -> Any:
+        return to_fmpq(c) if isinstance(c, Fraction) else ball.to_arb(c[0]).union(ball.to_arb(c[1]))
+
+    with precise():
+        out = {}
+        for k, j, *parts, c in terms:
+            q, m, r, s = (to_fmpq(v) for v in parts)
+            out[k, j, exponent(q, m), exponent(r, s)] = number(c)
+        return TimePolynomial(out, None if log is None else number(log))
+
+
 def is_zero(c: Any) -> bool:
     """True for an exact zero; a ball around zero is not one (and `!=` of such a ball is false, too)."""
     return bool(c == 0)
-
-
-def exponent(q: fmpq, power: fmpq) -> int:
-    """Number of the exponent q + power·log(1/λ)."""
-    key = (int(q.p), int(q.q), int(power.p), int(power.q))
-    found = _NUMBERS.get(key)
-    if found is None:
-        found = _NUMBERS[key] = len(_EXPONENTS)
-        _EXPONENTS.append((q, power))
-    return found
-
-
-def exponent_sum(a: int, b: int) -> int:
-    """a + b."""
-    if not a or not b:
-        return a or b
-    key = (a, b) if a < b else (b, a)
-    found = _SUMS.get(key)
-    if found is None:
-        if len(_SUMS) >= _MEMORY:
-            _SUMS.clear()
-        (p, u), (q, v) = _EXPONENTS[a], _EXPONENTS[b]
-        found = _SUMS[key] = exponent(p + q, u + v)
-    return found
-
-
-def exponent_multiple(a: int, s: fmpq) -> int:
-    """s·a."""
-    if not a:
-        return 0
-    q, power = _EXPONENTS[a]
-    return exponent(q * s, power * s)
-
-
-def _exponent_text(a: int) -> str:
-    q, power = _EXPONENTS[a]
-    return str(q) if power == 0 else f"{q} + {power}·log(1/λ)"
 
 
 def precise() -> AbstractContextManager[Any]:

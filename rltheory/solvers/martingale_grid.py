@@ -22,7 +22,8 @@ from ..errors import InvalidArgument
 from ..kernels import ball
 from ..kernels.exact import from_fmpq, to_fmpq
 from ..operators.diffusion import semigroup_matrix
-from ..operators.time_polynomial import TimePolynomial, exponent_multiple, exponent_sum
+from ..operators.exponents import exponent_multiple, exponent_sum
+from ..operators.time_polynomial import TimePolynomial
 from .martingale_family import ValueFamily
 
 Poly = list[Any]

@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -45,19 +45,6 @@ from .martingale_smooth import Rule, run_smooth
 
 Task: TypeAlias = ValueFamily | LinearCandidate | SmoothCandidate
 """What learners run on."""
-
-
-class Learner(Protocol):
-    """A frozen value with `n` and `run(task)`."""
-
-    @property
-    def n(self) -> int:
-        """Steps of an episode."""
-        ...
-
-    def run(self, task: Any, /) -> LearnedValue:
-        """Learn."""
-        ...
 
 
 def _check(learner: Any) -> None:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
+import pickle
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from typing import Any
 
@@ -127,6 +131,33 @@ def test_calculus_of_time_polynomials() -> None:
     assert (f - f).terms == {} and f.degree == 1
     with pytest.raises(InvalidArgument, match="not constant"):
         t.number()
+
+
+def test_functions_travel_between_processes_and_threads() -> None:
+    """Exponents are numbered in each process: a pickled function carries them, not their numbers."""
+    _, x, _ = coordinates(1)
+    f = exponential(F(2, 17), F(1, 5)) * x + exponential(F(-1, 19)) * trace_decay(F(1, 3)) * F(1, 7)
+    g = f * TimePolynomial.constant(ball.to_arb(2).log())
+    words = (
+        "import pickle, sys\n"
+        "from rltheory.operators import exponential\n"
+        "for k in range(50): exponential(100 + k, k)\n"
+        "for h in pickle.load(sys.stdin.buffer): print(repr(float(h.at(1, 2))))\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", words], input=pickle.dumps([f, g]), capture_output=True, check=True
+    )
+    want = 2 * math.exp(2 / 17 + 1 / 5) + math.exp(-1 / 19) / 21
+    assert [float(v) for v in run.stdout.split()] == pytest.approx([want, want * math.log(2)], rel=1e-14)
+    assert pickle.loads(pickle.dumps(f)) == f
+
+    def build(k: int) -> float:
+        return float(sum((exponential(F(1, 1000 + j), k) for j in range(200)), x * 0).at(1, 0))
+
+    with ThreadPoolExecutor(8) as pool:
+        sums = list(pool.map(build, range(16)))
+    base = sum(math.exp(1 / (1000 + j)) for j in range(200))
+    assert sums == pytest.approx([base * math.exp(k) for k in range(16)], rel=1e-13)
 
 
 def test_a_ball_around_zero_is_not_dropped() -> None:
