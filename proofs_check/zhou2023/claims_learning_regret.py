@@ -33,7 +33,8 @@ from rltheory.checks import (
 from rltheory.models import gallery
 from rltheory.models.latent import LatentMDP
 from rltheory.solvers import MVP, PSRL, UCBVI, BestMarkov, LatentOptimism, MergedAgent
-from rltheory.solvers.agents.latent import markov_values, start_optima
+from rltheory.solvers.agents.latent import start_optima
+from rltheory.solvers.agents.merged import markov_values
 
 from .learning_tables import read_latent
 from .runs import Flips, Needles

@@ -9,7 +9,8 @@ __getattr__, __dir__, __all__ = attach(
             "Agent BernsteinBonus CompiledLearner EULER ExploreThenCommit Learner MVP PSRL QUCB RandomAgent "
             "Task UCBVI UCRL2 lower_bound"
         ),
-        "agents.latent": "LatentOptimism LatentPlan LatentRun MergedAgent",
+        "agents.latent": "LatentOptimism LatentPlan LatentRun",
+        "agents.merged": "MergedAgent",
         "anchored": "AnchoredValueIteration",
         "atom_evaluation": "AtomEvaluation",
         "average_reward": "AverageReward average_value gain_bounds policy_laurent",

@@ -15,7 +15,7 @@ from .agents import lower_bound as lower_bound
 from .agents.latent import LatentOptimism as LatentOptimism
 from .agents.latent import LatentPlan as LatentPlan
 from .agents.latent import LatentRun as LatentRun
-from .agents.latent import MergedAgent as MergedAgent
+from .agents.merged import MergedAgent as MergedAgent
 from .anchored import AnchoredValueIteration as AnchoredValueIteration
 from .atom_evaluation import AtomEvaluation as AtomEvaluation
 from .average_reward import AverageReward as AverageReward

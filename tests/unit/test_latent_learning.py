@@ -14,7 +14,8 @@ from rltheory.models.gallery.latent import latent_hard, latent_three, wait_and_g
 from rltheory.models.latent import LatentMDP
 from rltheory.operators.latent import history_tree
 from rltheory.solvers.agents import MVP
-from rltheory.solvers.agents.latent import LatentOptimism, MergedAgent, markov_values, start_optima
+from rltheory.solvers.agents.latent import LatentOptimism, _Work, start_optima
+from rltheory.solvers.agents.merged import MergedAgent, markov_values
 from rltheory.solvers.latent_alpha import alpha_sets
 from rltheory.solvers.latent_belief import BeliefDP
 from rltheory.solvers.latent_curve import latent_regret
@@ -300,3 +301,33 @@ def test_optima_of_long_words_come_from_alpha_vectors():
     with pytest.raises(InvalidArgument, match="beliefs"):
         BeliefDP().run(model)
     assert start_optima(model).sum() == pytest.approx(0.6, abs=1e-12)
+
+
+def test_weights_and_first_states_can_be_learned():
+    """At every plan the entries chosen by frequencies lose at most 2‖ŵ∘ν̂ − w∘ν‖₁ of optimistic value."""
+    model = random_latent(3, 2, 3, 2, 3)
+    agent = LatentOptimism(scale=0.02, known_start=False)
+    run = agent.run(model, 400, seed=1)
+    assert (run.regret >= -1e-12).all()
+    rng = np.random.default_rng(0)
+    work = _Work(agent, model, 0.2)
+    work.visits[...] = 200
+    for m, s, a, u in np.argwhere(work.tree.slot >= 0):
+        work.prob[work.tree.ptr[s * model.A + a] + work.tree.slot[m, s, a, u], m] = model.P[m, s, a, u]
+    for n in (1, 5, 50, 5000):
+        m = rng.choice(2, size=n, p=model.weights)
+        s = np.array([rng.choice(3, p=model.nu[c]) for c in m])
+        work.guess_start(m, s)
+        assert work.flat.start.sum() == pytest.approx(1, abs=1e-11)
+        work.plan()
+        chosen = (work.tree.start * work.pool.alpha[work.pool.root]).sum()
+        best = sum(
+            (work.pool.alpha[f : f + k] @ work.tree.start[i]).max()
+            for i, (f, k) in enumerate(zip(work.pool.first[0], work.pool.size[0]))
+        )
+        assert best - 2 * np.abs(work.flat.start - work.tree.start).sum() <= chosen + 1e-9 <= best + 2e-9
+    assert best - chosen < 0.02
+    flips = LatentOptimism(scale=0.02, known_start=False).run(EASY, 3000, seed=0)
+    assert flips.regret[-500:].sum() < 5
+    told = LatentOptimism(scale=0.02).run(EASY, 3000, seed=0)
+    assert (flips.contexts == told.contexts).all()

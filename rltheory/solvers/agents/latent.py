@@ -10,8 +10,7 @@ the episode.  With ι = scale·2 ln(2MSAHK/δ) the planners are
     val    R + P̂·v + max{4√(|supp P̂|·𝕍(P̂, v)ι/N), 16Sι/N}, clipped at 1
     hoef   R + P̂·v + √(Sι/N), clipped at 1: the bonus of a horizon-dependent analysis
 
-over sets of alpha vectors with Pareto pruning (`kernels.optimism`).  `MergedAgent` is what they are compared
-with: a learner of one MDP, on episodes of all contexts thrown together.
+over sets of alpha vectors with Pareto pruning (`kernels.optimism`).
 
 Randomness: `SeedSequence(seed).spawn(2)[0]` gives H + 2 uniforms an episode: the context, s_1, …, s_{H+1}.
 """
@@ -31,11 +30,13 @@ from ...kernels import optimism as kernels
 from ...models.latent import LatentMDP
 from ...operators.latent import HistoryTree, history_tree
 from ...results.latent import LatentPolicy, Level
-from .base import Agent, Task, check_delta, check_scale
+from .base import check_delta, check_scale
 
 Planner = Literal["ext", "extc", "val", "hoef"]
 MODES = {"ext": kernels.EXT, "extc": kernels.EXTC, "val": kernels.VAL, "hoef": kernels.HOEF}
 POOL = 4096
+UNSEEN = 1e-12
+"""Weight of a first state never seen: enough to choose an action by, too little to count."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +88,7 @@ class LatentRun:
 
 @dataclass(frozen=True)
 class LatentOptimism:
-    """Model-based optimism for latent MDPs, context told in hindsight; w, ν and R are known.
+    """Model-based optimism for latent MDPs, context told in hindsight; R is known.
 
     Parameters
     ----------
@@ -101,6 +102,9 @@ class LatentOptimism:
         episodes; experiments take ≪ 1, and every plot should say so.
     known_support
         True if the learner is told which transitions are possible.
+    known_start
+        False if w and ν must be learned, too: frequencies of (context, first state) stand for w∘ν, anew every
+        episode.  That costs at most 2Σ_k ‖ŵ∘ν̂ − w∘ν‖₁ more; the optimistic value is that of the frequencies.
     prune
         "hull" keeps, where two contexts are possible, only vectors that are best at some belief: for longer
         horizons.  It loses nothing for "ext", whose backup is convex, and is refused for the others.
@@ -125,6 +129,7 @@ class LatentOptimism:
     delta: float = 0.1
     scale: float = 1.0
     known_support: bool = True
+    known_start: bool = True
     prune: Literal["pareto", "hull"] = "pareto"
     max_vectors: int = 200_000
 
@@ -179,62 +184,6 @@ class LatentOptimism:
         return work.run(K, seed, start_optima(lmdp) if optima is None else optima)
 
 
-@dataclass(frozen=True)
-class MergedAgent:
-    """Negative control: a learner of one MDP, told nothing of contexts.
-
-    Its regret is linear whenever no Markov policy is optimal: it cannot even represent one that is.
-
-    Parameters
-    ----------
-    agent
-        Any agent for episodes of H steps, such as `MVP()`.
-    """
-
-    agent: Agent
-
-    def run(self, lmdp: LatentMDP, K: int, *, seed: int = 0, optima: FloatVec | None = None) -> LatentRun:
-        """Play K episodes; see `LatentOptimism.run`."""
-        model = lmdp.float()
-        M, S, A, H = model.M, model.S, model.A, model.H
-        stars = start_optima(lmdp) if optima is None else optima
-        mass = model.start.sum(axis=0)
-        same = not (model.R - model.R[0]).any()
-        allowed = np.ones((1, S, A), dtype=np.bool_)
-        task = Task(S, A, H, K, 1.0, True, allowed, model.R[:1] if same else None)
-        children = np.random.SeedSequence(seed).spawn(2)
-        learner = self.agent.learner(task, np.random.default_rng(children[1]))
-        U = np.random.default_rng(children[0]).random((K, H + 2))
-        regret, at_start, paid = np.empty(K), np.empty(K), np.empty(K)
-        contexts = np.empty(K, dtype=np.int64)
-        cum_w, cum_nu, cum = (np.cumsum(x, axis=-1) for x in (model.weights, model.nu, model.P))
-        known: dict[bytes, FloatVec] = {}
-        states, actions, rewards = np.zeros(H + 1, np.int64), np.zeros(H, np.int64), np.zeros(H)
-        for e in range(K):
-            pi = np.array(learner.policy())
-            if pi.shape != (H, S):
-                raise InvalidArgument(
-                    f"MergedAgent: {type(self.agent).__name__} plays policies of shape {pi.shape}; need one "
-                    f"action a step and state, {(H, S)}"
-                )
-            key = pi.tobytes()
-            if key not in known:
-                known[key] = stars - markov_values(model, pi)
-            m = contexts[e] = min(int(np.searchsorted(cum_w, U[e, 0], side="right")), M - 1)
-            s = min(int(np.searchsorted(cum_nu[m], U[e, 1], side="right")), S - 1)
-            states[0] = s
-            for t in range(H):
-                a = actions[t] = pi[t, s]
-                rewards[t] = model.R[m, s, a]
-                s = min(int(np.searchsorted(cum[m, s, a], U[e, 2 + t], side="right")), S - 1)
-                states[t + 1] = s
-            learner.observe(states.copy(), actions.copy(), rewards.copy())
-            regret[e], at_start[e] = known[key].sum(), known[key][states[0]] / mass[states[0]]
-            paid[e] = rewards.sum()
-        plans = int(getattr(learner, "plans", 0))
-        return LatentRun(regret, at_start, np.full(K, np.nan), paid, plans, contexts)
-
-
 def start_optima(lmdp: LatentMDP) -> FloatVec:
     """(S,) w∘ν(s)·V*(s) as doubles, V* = Σ_s of them; by beliefs, or, if those are many, by alphas."""
     from ..latent_alpha import AlphaDP
@@ -249,14 +198,14 @@ def start_optima(lmdp: LatentMDP) -> FloatVec:
     return out
 
 
-def markov_values(lmdp: LatentMDP, pi: NDArray[Any]) -> NDArray[Any]:
-    """(S,) w∘ν(s)·V^π(s) of a (H, S) table of actions by step and state, the same in every context."""
-    m, s = np.arange(lmdp.M)[:, None], np.arange(lmdp.S)[None, :]
-    V: Any = 0 * lmdp.nu
-    for t in reversed(range(lmdp.H)):
-        a = np.asarray(pi)[t][None, :]
-        V = lmdp.R[m, s, a] + (lmdp.P[m, s, a] * V[:, None, :]).sum(axis=2)
-    return np.asarray((lmdp.start * V).sum(axis=0))
+def anywhere(tree: HistoryTree) -> NDArray[np.uint8]:
+    """(H, M, S): where contexts can be when any of them may start anywhere."""
+    lmdp = tree.lmdp
+    out = np.ones((lmdp.H, lmdp.M, lmdp.S), dtype=np.uint8)
+    edges = (tree.slot >= 0).any(axis=2)
+    for t in range(1, lmdp.H):
+        out[t] = (out[t - 1][:, :, None].astype(bool) & edges).any(axis=1)
+    return out
 
 
 class _Work:
@@ -288,6 +237,10 @@ class _Work:
         self.lo, self.hi = np.zeros(mask.shape), np.zeros(mask.shape)
         self.best = np.zeros(model.S)
         self.pool = self.new_pool(POOL)
+        if not agent.known_start:
+            self.flat.seen[...] = anywhere(self.tree)
+            none = np.zeros(0, dtype=np.int64)
+            self.guess_start(none, none)
 
     def new_pool(self, cap: int) -> kernels.Pool:
         lmdp = self.lmdp
@@ -327,12 +280,20 @@ class _Work:
         kernels.settle(self.flat, self.pool, self.best)
         return float(self.best.sum())
 
+    def guess_start(self, contexts: IntVec, starts: IntVec) -> None:
+        """Put the frequencies of (s_1, m) where w∘ν stands; any context is as likely where s was not seen."""
+        M = self.lmdp.M
+        seen = np.bincount(starts * M + contexts, minlength=self.lmdp.S * M).reshape(-1, M)
+        guess = seen / max(1, len(starts))
+        guess[seen.sum(axis=1) == 0] = UNSEEN / M
+        self.flat.start[...] = guess
+
     def start_values(self) -> FloatVec:
         """(S,) w∘ν(s)·V^π(s) of the policy, in the true model."""
         root = self.pool.root
         out = np.zeros(self.lmdp.S)
         on = np.flatnonzero(root >= 0)
-        out[on] = (self.flat.start[on] * self.pool.value[root[on]]).sum(axis=1)
+        out[on] = (self.tree.start[on] * self.pool.value[root[on]]).sum(axis=1)
         return out
 
     def policy(self) -> LatentPolicy:
@@ -368,22 +329,30 @@ class _Work:
         contexts, starts, paid = np.zeros(K, np.int64), np.zeros(K, np.int64), np.zeros(K)
         regret, gap, at_start = np.empty(K), np.empty(K), np.empty(K)
         mass, optimum = lmdp.start.sum(axis=0), stars.sum()
-        k, plans = 0, 0
-        fresh = True
+        told = self.agent.known_start
+        k, plans, fresh = 0, 0, True
         while fresh:
-            value, own = self.plan(), self.start_values()
-            plans += 1
-            if k == K:
-                break
-            end = int(
-                kernels.play(
-                    *(self.flat, self.pool, U, k, counts, moves, self.visits, self.prob),
-                    *(contexts, starts, paid),
+            value, plans = self.plan(), plans + 1
+            while k < K:
+                own = self.start_values()
+                end = int(
+                    kernels.play(
+                        *(self.flat, self.pool, U if told else U[: k + 1], k, counts, moves),
+                        *(self.visits, self.prob, contexts, starts, paid),
+                    )
                 )
-            )
-            fresh, done = end > 0, abs(end)
-            regret[k:done], gap[k:done] = optimum - own.sum(), value - optimum
-            s = starts[k:done]
-            at_start[k:done] = (stars[s] - own[s]) / mass[s]
-            k = done
+                fresh, done = end > 0, abs(end)
+                regret[k:done], gap[k:done] = optimum - own.sum(), value - optimum
+                s = starts[k:done]
+                at_start[k:done] = (stars[s] - own[s]) / mass[s]
+                k = done
+                if not told:
+                    self.guess_start(contexts[:k], starts[:k])
+                if fresh:
+                    break
+                kernels.settle(self.flat, self.pool, self.best)
+                value = float(self.best.sum())
+            if k == K:
+                plans += fresh  # the plan after the last episode is counted, and not made
+                break
         return LatentRun(regret, at_start, gap, paid, plans, contexts)
