@@ -63,6 +63,11 @@ class Quadratic:
             out = out + mixed(self.x.beta) / 2 * mixed(fam.integral(fam.discount() * f * f))
         return out
 
+    def ending(self, weight: int) -> Any:
+        """½E e^{−weight·βT}f(T, X_T)²."""
+        fam, f = self.x.family, self.function
+        return mixed(fam.mean(fam.discount(weight) * f * f).at_time(self.x.T).number()) / 2
+
     @property
     def frozen(self) -> Any:
         """θᵀAθ when the states learned from never leave x0: −∫e^{−βt}f·(∂_t + L − β)f dt at x0."""
@@ -110,6 +115,28 @@ ctd0_positive: Claim[Quadratic] = Claim(
     mutants=[
         Mutant("f(T) need not vanish", let=decoded(open_ended, 40)),
         Mutant("1 for ½", rhs=numbers(lambda x: [x.formula(1, F(1)), x.formula(2, F(1))])),
+    ],
+    expect=CERTIFIED,
+    draws=70,
+)
+
+ctd0_positive_open: Claim[Quadratic] = Claim(
+    statement="f(T) ≠ 0: the two right sides gain −½E e^{−βT}f(T, X_T)² and −½E e^{−2βT}f(T, X_T)²",
+    source=PAPER.at("derived: Itô's formula for e^{−βt}f²"),
+    let=decoded(open_ended, 40),
+    assume=[],
+    then=Eq(
+        lhs=numbers(lambda x: [x.form(1), x.form(2)]),
+        rhs=numbers(lambda x: [x.formula(1) - x.ending(1), x.formula(2) - x.ending(2)]),
+        within=TINY,
+    ),
+    tight=Tight(replace(STEEP, f=(0, (F(1), F(1), F(1)))), within=0),
+    mutants=[
+        Mutant("nothing is gained", rhs=numbers(lambda x: [x.formula(1), x.formula(2)])),
+        Mutant(
+            "both gain −½E e^{−βT}f(T, X_T)²",
+            rhs=numbers(lambda x: [x.formula(1) - x.ending(1), x.formula(2) - x.ending(1)]),
+        ),
     ],
     expect=CERTIFIED,
     draws=70,

@@ -313,7 +313,7 @@ def check_ends(task: LinearCandidate, n: int, seed: Any, what: str) -> None:
 
     On 64 paths.
     """
-    path = episodes(task, n, PROBES, 0 if isinstance(seed, np.random.Generator) else seed, 0)
+    path = episodes(task, n, PROBES, seed, 0)
     last, T = path.x[:, -1:], path.t[-1:]
     inner, times = path.x[:, :-1], path.t[:-1]
     for name, value in (("reward", path.reward), ("terminal", path.end)):
@@ -335,6 +335,11 @@ def check_ends(task: LinearCandidate, n: int, seed: Any, what: str) -> None:
         off = float(np.abs(task.base(T, last)[..., 0] - path.end).max())
         if not off <= TOLERANCE * max(1.0, float(np.abs(path.end).max())):
             raise InvalidArgument(f"{what}: base differs by {off:.3g} from the terminal reward at T={task.T}")
+
+
+def named_seed(seed: Any) -> Any:
+    """The seed itself, or a number drawn from a `Generator`: what a run can be repeated by."""
+    return int(seed.integers(1 << 63)) if isinstance(seed, np.random.Generator) else seed
 
 
 def batches(first: int, count: int, n: int, q: int) -> Iterator[tuple[int, int]]:

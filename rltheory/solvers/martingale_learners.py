@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -37,6 +37,7 @@ from .martingale_data import (
     check_ends,
     episodes,
     linear_episodes,
+    named_seed,
     test_functions,
 )
 from .martingale_estimate import LearnedValue, of_runs
@@ -68,6 +69,7 @@ Update: TypeAlias = Callable[[FloatVec, LinearEpisodes, FloatVec, IntVec, int, F
 def _run(learner: Any, task: LinearCandidate, update: Callable[[], Update]) -> LearnedValue:
     """All runs of a linear family: run r sees episodes r·episodes … (r + 1)·episodes − 1."""
     what, E = type(learner).__name__, learner.episodes
+    learner = replace(learner, seed=named_seed(learner.seed))
     check_ends(task, learner.n, learner.seed, what)
     start = np.zeros(task.q) if learner.theta0 is None else float_array(learner.theta0).reshape(-1)
     if start.shape != (task.q,):

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -31,6 +31,7 @@ from .martingale_data import (
     check_ends,
     episodes,
     linear_episodes,
+    named_seed,
     test_functions,
 )
 from .martingale_estimate import LearnedValue
@@ -39,6 +40,13 @@ from .martingale_family import ValueFamily
 Linear: TypeAlias = ValueFamily | LinearCandidate
 SINGULAR = 1e13
 """Condition number from which a system of doubles is refused."""
+
+
+def _ready(learner: Any, task: LinearCandidate) -> Any:
+    """The learner with a seed that repeats it, on a family whose ends are as they must be."""
+    learner = replace(learner, seed=named_seed(learner.seed))
+    check_ends(task, learner.n, learner.seed, type(learner).__name__)
+    return learner
 
 
 def _averages(
@@ -157,7 +165,7 @@ class CLSTDLearner:
     def run(self, family: Linear, /) -> LearnedValue:
         """The root, with the sandwich covariance A⁻¹Cov(b − Aθ)A⁻ᵀ/episodes."""
         task = LinearCandidate.of(family)
-        check_ends(task, self.n, self.seed, "CLSTDLearner")
+        learner = _ready(self, task)
         q, dt = task.q, float(task.T) / self.n
 
         def parts(batch: LinearEpisodes) -> list[FloatVec]:
@@ -165,7 +173,7 @@ class CLSTDLearner:
                 return _system(traces(batch.psi, self.lam, dt), batch)
             return _system(test_functions(self.tests, self.weighted, batch, q, "CLSTDLearner"), batch)
 
-        return _square(task, self, parts, "CLSTDLearner")
+        return _square(task, learner, parts, "CLSTDLearner")
 
 
 def _square(
@@ -218,7 +226,7 @@ class GMMLearner:
     def run(self, family: Linear, /) -> LearnedValue:
         """The minimiser, its covariance with W's own sampling error included."""
         task = LinearCandidate.of(family)
-        check_ends(task, self.n, self.seed, "GMMLearner")
+        learner = _ready(self, task)
         p, q, dt = len(self.tests), task.q, float(task.T) / self.n
         if p < q:
             raise InvalidArgument(f"GMMLearner: {p} tests for {q} features; give as many or more")
@@ -228,7 +236,7 @@ class GMMLearner:
             gram = [xi.transpose(0, 2, 1) @ xi * dt] if self.W == "gram" else []
             return _system(xi, batch) + gram
 
-        mean, spread = _averages(task, self.n, self.episodes, self.seed, parts)
+        mean, spread = _averages(task, learner.n, learner.episodes, learner.seed, parts)
 
         def normal(v: FloatVec) -> tuple[FloatVec, FloatVec]:
             A, b = v[: p * q].reshape(p, q), v[p * q : p * q + p]
@@ -244,7 +252,7 @@ class GMMLearner:
 
         f(mean)
         condition = float(np.linalg.cond(normal(mean)[0]))
-        return _learned(f, mean, spread, condition, self.n, self.episodes, self.seed)
+        return _learned(f, mean, spread, condition, self.n, self.episodes, learner.seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -282,7 +290,7 @@ class LeastSquaresLearner:
     def run(self, family: Linear, /) -> LearnedValue:
         """The minimiser."""
         task = LinearCandidate.of(family)
-        check_ends(task, self.n, self.seed, "LeastSquaresLearner")
+        learner = _ready(self, task)
         dt = float(task.T) / self.n
 
         def parts(batch: LinearEpisodes) -> list[FloatVec]:
@@ -293,4 +301,4 @@ class LeastSquaresLearner:
             flipped = batch.psi[:, :-1].transpose(0, 2, 1) * dt
             return [flipped @ batch.psi[:, :-1], (flipped @ ahead[:, :, None])[:, :, 0]]
 
-        return _square(task, self, parts, "LeastSquaresLearner")
+        return _square(task, learner, parts, "LeastSquaresLearner")

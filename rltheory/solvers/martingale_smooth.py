@@ -7,14 +7,14 @@ during it, two a step where it is not.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from ..arrays import FloatVec
 from ..errors import InvalidArgument, NotConverged
-from .martingale_data import PROBES, Episodes, SmoothCandidate, episodes
+from .martingale_data import PROBES, Episodes, SmoothCandidate, episodes, named_seed
 from .martingale_estimate import LearnedValue, of_runs
 
 
@@ -30,6 +30,7 @@ class Rule:
 
 def run_smooth(learner: Any, task: Any, rule: Rule) -> LearnedValue:
     """All runs at once; run r sees the episodes it sees in a linear family."""
+    learner = replace(learner, seed=named_seed(learner.seed))
     what, E, R, n = type(learner).__name__, learner.episodes, learner.runs, learner.n
     if learner.theta0 is not None:
         raise InvalidArgument(f"{what}: theta0 is for linear families; SmoothCandidate has start=")

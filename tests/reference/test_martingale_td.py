@@ -373,6 +373,11 @@ def test_wealth() -> None:
         x = Wealth(F(2, 5), F(1, 5), F(2), F(1), n)
         assert float(x.minimiser.mid) == pytest.approx(value, abs=6e-6)
     assert minimisers.PUBLIC[0].truth == F(16, 100)
+    for n in (4, 32, 256):  # the zero of the slope that bisection finds is the global minimum
+        x = Wealth(F(2, 5), F(1, 5), F(2), F(1), n)
+        grid = [F(k, 20) for k in range(-60, 600)]
+        best = min(grid, key=lambda v: float(x.cost(ball.to_arb(v))))
+        assert abs(float(best) - float(x.minimiser.mid)) <= 0.05
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,11 @@ def doubles(theta: Any) -> Any:
     return np.array([float(v) for v in theta])
 
 
+WEALTH = SmoothCandidate(
+    GBM(-0.16, 0.4), 1.0, 1.0, lambda th, t, y: y * y * np.exp(-th[0] * (1 - t)), [0.5], terminal=np.square
+)
+
+
 # ---- least squares -------------------------------------------------------------------------
 FAMILY = ou_family()
 
@@ -251,6 +256,23 @@ def test_batches_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     again = CLSTDLearner(8, episodes=500).run(ou_task())
     assert np.allclose(again.theta, roots.theta, rtol=1e-10)
     assert np.allclose(again.covariance, roots.covariance, rtol=1e-8)
+
+
+def test_a_generator_is_drawn_from_once() -> None:
+    """The seed kept in the result repeats the run, and batches do not matter to it."""
+    for learner, family in (
+        (CTDLearner(8, episodes=20, runs=2), ou_task()),
+        (CLSTDLearner(8, episodes=20), ou_task()),
+        (GMMLearner(8, [tau, tau_square], episodes=20), ou_task()),
+        (LeastSquaresLearner(8, episodes=20), ou_task()),
+        (CTDLearner(4, episodes=20, runs=2), WEALTH),
+    ):
+        rng = np.random.default_rng(3)
+        found = replace(learner, seed=rng).run(family)
+        assert isinstance(found.seed, int)
+        assert np.array_equal(replace(learner, seed=found.seed).run(family).runs, found.runs)
+        assert rng.integers(2**40) != np.random.default_rng(3).integers(2**40)
+        assert not np.array_equal(replace(learner, seed=rng).run(family).runs, found.runs)
 
 
 # ---- iterations ----------------------------------------------------------------------------
