@@ -133,6 +133,39 @@ def bounds(x: arb) -> tuple[Fraction, Fraction]:
     return from_fmpq(x.lower().fmpq()), from_fmpq(x.upper().fmpq())
 
 
+class Ends(tuple[Fraction, Fraction]):
+    """A ball as its two ends: what can be pickled."""
+
+
+def packed(x: Any) -> Any:
+    """`x`, a number or a list, array or dictionary of them, with balls as `Ends`."""
+    if isinstance(x, arb):
+        with precision(max(256, flint.ctx.prec)):
+            return Ends(bounds(x))
+    return _inside(packed, x)
+
+
+def unpacked(x: Any) -> Any:
+    """The opposite of `packed`; a ball comes back as one that contains it."""
+    if isinstance(x, Ends):
+        with precision(max(256, flint.ctx.prec)):
+            return to_arb(x[0]).union(to_arb(x[1]))
+    return _inside(unpacked, x)
+
+
+def _inside(change: Callable[[Any], Any], x: Any) -> Any:
+    if isinstance(x, dict):
+        return {k: change(v) for k, v in x.items()}
+    if isinstance(x, list):
+        return [change(v) for v in x]
+    if isinstance(x, np.ndarray) and x.dtype == object:
+        out = np.empty(x.shape, dtype=object)
+        for at in np.ndindex(x.shape):
+            out[at] = change(x[at])
+        return out
+    return x
+
+
 def midpoints(x: ArrayLike) -> NDArray[np.object_]:
     """Array of the rational midpoints of balls."""
     return _fractions([to_arb(v).mid().fmpq() for v in np.asarray(x, dtype=object).reshape(-1)], np.shape(x))

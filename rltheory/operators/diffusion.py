@@ -51,6 +51,13 @@ class Enclosed:
     error: float
     balls: NDArray[Any]
 
+    def __getstate__(self) -> Any:
+        """Balls cannot be pickled; their ends can."""
+        return ball.packed(vars(self))
+
+    def __setstate__(self, state: Any) -> None:
+        vars(self).update(ball.unpacked(state))
+
 
 def enclosed(values: Any) -> Enclosed:
     """`Enclosed` array of rationals or balls; refuses what a double cannot hold."""

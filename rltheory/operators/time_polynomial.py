@@ -140,10 +140,10 @@ class TimePolynomial:
     def __reduce__(self) -> Any:
         """Exponents themselves, not their numbers, which differ between processes; balls by their ends."""
         terms = [
-            (k, j, *(from_fmpq(v) for e in (a, g) for v in exponent_parts(e)), _packed(c))
+            (k, j, *exponent_parts(a), *exponent_parts(g), ball.packed(c))
             for (k, j, a, g), c in self.terms.items()
         ]
-        return _unpack, (terms, None if self.log is None else _packed(self.log))
+        return _rebuilt, (terms, ball.packed(self.log))
 
     def __repr__(self) -> str:
         return f"TimePolynomial({self.text()})"
@@ -297,24 +297,10 @@ class TimePolynomial:
         return F.at_time(end) - F.at_time(start)
 
 
-def _packed(c: Any) -> Any:
-    """A coefficient that can be pickled: a `Fraction`, or the ends of a ball."""
-    if not isinstance(c, arb):
-        return from_fmpq(c)
-    with precise():
-        return ball.bounds(c)
-
-
-def _unpack(terms: Any, log: Any) -> TimePolynomial:
-    def number(c: Any) -> Any:
-        return to_fmpq(c) if isinstance(c, Fraction) else ball.to_arb(c[0]).union(ball.to_arb(c[1]))
-
-    with precise():
-        out = {}
-        for k, j, *parts, c in terms:
-            q, m, r, s = (to_fmpq(v) for v in parts)
-            out[k, j, exponent(q, m), exponent(r, s)] = number(c)
-        return TimePolynomial(out, None if log is None else number(log))
+def _rebuilt(terms: Any, log: Any) -> TimePolynomial:
+    """A pickled function, its exponents numbered as here."""
+    out = {(k, j, exponent(q, m), exponent(r, s)): ball.unpacked(c) for k, j, q, m, r, s, c in terms}
+    return TimePolynomial(out, ball.unpacked(log))
 
 
 def is_zero(c: Any) -> bool:

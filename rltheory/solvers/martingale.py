@@ -60,6 +60,13 @@ class MartingaleSolution:
     b: NDArray[np.object_]
     family: ValueFamily
 
+    def __getstate__(self) -> Any:
+        """Balls cannot be pickled; their ends can."""
+        return ball.packed(vars(self))
+
+    def __setstate__(self, state: Any) -> None:
+        vars(self).update(ball.unpacked(state))
+
     @property
     def value(self) -> TimePolynomial:
         """J^θ; components the objective leaves free are 0."""

@@ -151,6 +151,15 @@ def test_functions_travel_between_processes_and_threads() -> None:
     assert [float(v) for v in run.stdout.split()] == pytest.approx([want, want * math.log(2)], rel=1e-14)
     assert pickle.loads(pickle.dumps(f)) == f
 
+    noisy = family(*PROCESSES["OU"])
+    sol = CTDRoot(lam=F(1, 2)).run(noisy)
+    again = pickle.loads(pickle.dumps(sol))
+    assert np.array_equal(again.theta, sol.theta) and again.error == sol.error
+    assert all(a.contains(b) and a.rad() < 1e-40 for a, b in zip(again.balls, sol.balls, strict=True))
+    assert again.A.shape == (2, 2) and again.A[0, 1].contains(sol.A[0, 1])
+    step = diffusion.semigroup(noisy.process, 1, 3)
+    assert np.array_equal(pickle.loads(pickle.dumps(step)).value, step.value)
+
     def build(k: int) -> float:
         return float(sum((exponential(F(1, 1000 + j), k) for j in range(200)), x * 0).at(1, 0))
 
