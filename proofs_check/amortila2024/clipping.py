@@ -12,7 +12,7 @@ from functools import cached_property
 from rltheory.checks import CERTIFIED, Assumption, Claim, Eq, Leq, Mutant, Tight, run_module
 from rltheory.operators import ClippedRatio, clipped_ratio
 
-from .setting import HALF, PAPER, Bytes, Law, concentrability, decoded
+from .setting import HALF, PAPER, Law, LawReader, concentrability, decoded
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Clipped:
 LEVELS = (F(1, 4), HALF, F(1), F(2), F(4), F(16))
 
 
-def clipped(read: Bytes) -> Clipped:
+def clipped(read: LawReader) -> Clipped:
     """Random laws on 1 to 4 points; Δ in [−2, 1]."""
     n = 1 + read.below(4)
     d = read.law(n)

@@ -19,8 +19,8 @@ from rltheory.solvers import coverability_coefficient
 from .setting import (
     HALF,
     PAPER,
-    Bytes,
     Law,
+    LawReader,
     Table,
     World,
     chain_of_three,
@@ -107,7 +107,7 @@ class Covered(World):
         return [F(max(density_ratio(d[h], mu[h]).max() for d in self.chosen)) for h in range(self.shape[0])]
 
 
-def covered(read: Bytes) -> Covered:
+def covered(read: LawReader) -> Covered:
     """Random models and classes."""
     W = world(read)
     return Covered(W.P, W.R, W.d1, 1 + read.below(6))
@@ -223,7 +223,7 @@ class Ranked(Covered):
         return self.c("closed form", whole=False)
 
 
-def ranked(read: Bytes) -> Ranked:
+def ranked(read: LawReader) -> Ranked:
     """Random models and classes."""
     x = covered(read)
     return Ranked(x.P, x.R, x.d1, x.step)
@@ -286,7 +286,7 @@ class Reference:
         return [self.laws[-1][i] / m[i] if m[i] else F(10**6) for i in self.where]
 
 
-def reference(read: Bytes) -> Reference:
+def reference(read: LawReader) -> Reference:
     """Random laws on 2 to 4 points."""
     n, t = 2 + read.below(3), 2 + read.below(4)
     laws = tuple(read.law(n) for _ in range(t))
@@ -340,7 +340,7 @@ class Inverse:
         return abs(F(a) - F(b))
 
 
-def inverse(read: Bytes) -> Inverse:
+def inverse(read: LawReader) -> Inverse:
     """z near 1/γ or anywhere."""
     gamma = F(1 + read.below(12), 4)
     z = 1 / gamma + F(read.below(9), 64) if read.below(2) else F(1 + read.below(64), 16)

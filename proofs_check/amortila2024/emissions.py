@@ -12,7 +12,7 @@ import numpy as np
 from rltheory.checks import CERTIFIED, Claim, Eq, Leq, Mutant, Tight, run_module
 from rltheory.solvers import coverability_coefficient
 
-from .setting import HALF, PAPER, Bytes, Table, World, decoded, lock, table, world
+from .setting import HALF, PAPER, LawReader, Table, World, decoded, lock, table, world
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class Block:
         return [F(c) for c in coverability_coefficient(self.observed.model, self.some).by_step]
 
 
-def block(read: Bytes) -> Block:
+def block(read: LawReader) -> Block:
     """Random emissions."""
     W = world(read)
     return Block(W, tuple(F(1 + read.below(7), 8) for _ in range(W.shape[1])), read.below(64))

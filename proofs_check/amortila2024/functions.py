@@ -12,7 +12,7 @@ from rltheory.checks import CERTIFIED, Assumption, Claim, Eq, Erratum, Leq, Muta
 from rltheory.operators import horizon_occupancy
 from rltheory.solvers import evaluate_horizon
 
-from .setting import PAPER, Bytes, Table, World, decoded, greedy, lock, table, world
+from .setting import PAPER, LawReader, Table, World, decoded, greedy, lock, table, world
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ class Valued(World):
         return left, right
 
 
-def valued(read: Bytes) -> Valued:
+def valued(read: LawReader) -> Valued:
     """Random; a third of the time f is Q* with some ties or noise."""
     W = world(read)
     H, S, A = W.shape

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from rltheory.checks import CERTIFIED, Assumption, Claim, Erratum, Leq, Mutant, Tight, run_module
 
-from .setting import PAPER, Bytes, decoded, harmonic
+from .setting import PAPER, LawReader, decoded, harmonic
 from .transfer import FORTY_SIX, KAPPA
 
 
@@ -67,7 +67,7 @@ class Minimised:
         return [FORTY_SIX / self.level * sum(es, F(0)) + kappa * self.beta for es in self.square]
 
 
-def minimised(read: Bytes) -> Minimised:
+def minimised(read: LawReader) -> Minimised:
     """Random numbers on the event, at its edge as often as not."""
     H, nW, nF = 1 + read.below(4), 1 + read.below(3), 1 + read.below(3)
     level, beta = F(1 + read.below(16), 4), F(1 + read.below(16), 16)
@@ -162,7 +162,7 @@ class Tuned:
         return 4 * self.H**2 * F(52, 3) * c * self.X * self.ell
 
 
-def tuned(read: Bytes) -> Tuned:
+def tuned(read: LawReader) -> Tuned:
     """Random sizes."""
     star, cov = 1 + F(read.below(16), 4), 1 + F(read.below(16), 4)
     return Tuned(1 + read.below(6), 1 + read.below(60), star, cov, F(1 + read.below(16), 16))

@@ -16,7 +16,7 @@ from rltheory.checks import CERTIFIED, Assumption, Claim, Eq, Erratum, Leq, Muta
 from rltheory.kernels import ball
 from rltheory.operators import clipped_concentrability
 
-from .setting import BITS, HALF, PAPER, Bytes, Law, cover, decoded, harmonic, log, scaled
+from .setting import BITS, HALF, PAPER, Law, LawReader, cover, decoded, harmonic, log, scaled
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Sequence:
         return total
 
 
-def sequence(read: Bytes, most: int = 12) -> Sequence:
+def sequence(read: LawReader, most: int = 12) -> Sequence:
     """Laws on 1 to 4 points: repeated, one-hot in turn, or drawn anew."""
     n, T, kind = 1 + read.below(4), 1 + read.below(most), read.below(3)
     if kind == 0:
@@ -228,7 +228,7 @@ def listed(T: int, gamma: F) -> Hybrid:
     return Hybrid(((F(1), F(0)),) * T, (F(0), F(1)), gamma)
 
 
-def hybrid(read: Bytes) -> Hybrid:
+def hybrid(read: LawReader) -> Hybrid:
     """Random sequences with a random ν, half of the time away from all of them."""
     x, gamma = sequence(read, 10), (F(1), HALF, F(1, 4), F(1, 10), F(0))[read.below(5)]
     n = len(x.laws[0])

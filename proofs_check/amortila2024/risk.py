@@ -18,7 +18,7 @@ from rltheory.operators import clipped_ratio
 
 from .functions import Valued
 from .potentials import Hybrid, harmonic_ball, hybrid, one_point
-from .setting import BITS, HALF, PAPER, Bytes, Law, decoded, harmonic, table, world
+from .setting import BITS, HALF, PAPER, Law, LawReader, decoded, harmonic, table, world
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,24 @@ class FarPromise(Promise):
             )
 
 
-def promise(read: Bytes) -> Promise:
-    """Up to three layers of one length; π* within the support of ν."""
+def fresh(T: int) -> Promise:
+    """A new pair each round, ν and π* elsewhere, γ = 1."""
+    laws = tuple(tuple(F(int(i == t)) for i in range(T + 1)) for t in range(T))
+    nu = (F(0),) * T + (F(1),)
+    return Promise((Hybrid(laws, nu, F(1)),), (nu,), F(1), F(0), True)
+
+
+def rare(T: int) -> Promise:
+    """The first pair each round, ν has 1/64 of the second, which is that of π*, γ = 1."""
+    laws, nu = ((F(1), F(0)),) * T, (F(63, 64), F(1, 64))
+    return Promise((Hybrid(laws, nu, F(1)),), ((F(0), F(1)),), F(1), F(0), True)
+
+
+def promise(read: LawReader) -> Promise:
+    """Up to three layers of one length, π* within the support of ν; or `fresh`, or `rare`."""
+    kind = read.below(8)
+    if kind in (1, 2):
+        return (fresh, rare)[kind - 1](8 + read.below(8))
     first = hybrid(read)
     layers, star = [], []
     for h in range(1 + read.below(3)):
@@ -118,13 +134,6 @@ def promise(read: Bytes) -> Promise:
     return Promise(
         tuple(layers), tuple(star), F(1 + read.below(8), 2), F(read.below(3), 8), bool(read.below(2))
     )
-
-
-def fresh(T: int) -> Promise:
-    """A new pair each round, ν and π* elsewhere, γ = 1."""
-    laws = tuple(tuple(F(int(i == t)) for i in range(T + 1)) for t in range(T))
-    nu = (F(0),) * T + (F(1),)
-    return Promise((Hybrid(laws, nu, F(1)),), (nu,), F(1), F(0), True)
 
 
 FAR = FarPromise(
@@ -202,7 +211,7 @@ class Fitted(Valued):
         return ((HALF + 2 * tail) * star + (HALF + tail) * f) / self.level + self.level * self.squares
 
 
-def fitted(read: Bytes) -> Fitted:
+def fitted(read: LawReader) -> Fitted:
     """Random laws of data, pairs left out as often as not."""
     W = world(read)
     H, S, A = W.shape

@@ -15,12 +15,12 @@ from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from numpy.typing import NDArray
 
 import rltheory as rl
-from rltheory.checks import Paper
+from rltheory import checks
+from rltheory.checks import Paper, Reader
 from rltheory.kernels import ball
 
 PAPER = Paper(
@@ -58,16 +58,8 @@ def scaled(c: F | int, x: rl.Enclosure) -> rl.Enclosure:
 
 
 # ---- random bytes ----------------------------------------------------------------------------
-class Bytes:
-    """Numbers read from random bytes."""
-
-    def __init__(self, raw: bytes) -> None:
-        self.raw, self.at = raw, 0
-
-    def below(self, n: int) -> int:
-        """0..n−1."""
-        self.at += 1
-        return (self.raw[self.at - 1] if self.at <= len(self.raw) else 0) % n
+class LawReader(Reader):
+    """Shares and laws read from random bytes."""
 
     def share(self, n: int = 16) -> F:
         """0, 1/n, …, 1."""
@@ -83,9 +75,9 @@ class Bytes:
         return tuple(F(k, sum(w)) for k in w)
 
 
-def decoded(build: Callable[[Bytes], Any], size: int = 120) -> SearchStrategy[Any]:
+def decoded(build: Callable[[LawReader], Any], size: int = 120) -> SearchStrategy[Any]:
     """Instances built from random bytes; shrinks towards zeros."""
-    return st.binary(min_size=size, max_size=size).map(lambda raw: build(Bytes(raw)))
+    return checks.decoded(build, size, LawReader)
 
 
 # ---- layered models --------------------------------------------------------------------------
@@ -166,7 +158,7 @@ class World:
 SIZES = ((2, 2, 2), (3, 2, 2), (2, 3, 2), (2, 2, 3), (1, 3, 3), (3, 1, 3), (2, 3, 1))
 
 
-def world(read: Bytes, sizes: Sequence[tuple[int, int, int]] = SIZES) -> World:
+def world(read: LawReader, sizes: Sequence[tuple[int, int, int]] = SIZES) -> World:
     """A random layered model whose rewards sum to at most one."""
     H, S, A = sizes[read.below(len(sizes))]
     P = table([[[read.law(S) for _ in range(A)] for _ in range(S)] for _ in range(H)])

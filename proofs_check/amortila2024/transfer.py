@@ -21,7 +21,7 @@ import numpy as np
 import rltheory as rl
 from rltheory.checks import CERTIFIED, Assumption, Claim, Erratum, Leq, Loose, Mutant, Tight, run_module
 
-from .setting import HALF, PAPER, Bytes, decoded, log, scaled
+from .setting import HALF, PAPER, LawReader, decoded, log, scaled
 
 KAPPA = F(71, 36)
 FORTY_SIX = F(46, 3)
@@ -59,7 +59,7 @@ class Event:
         return factor / self.level * self.square + kappa * self.beta
 
 
-def event(read: Bytes) -> Event:
+def event(read: LawReader) -> Event:
     """The three inequalities with slacks, often none."""
     level, beta, square = F(1 + read.below(16), 4), F(1 + read.below(32), 16), F(read.below(32), 16)
     slack = [F(read.below(8), 16) if read.below(2) else F(0) for _ in range(3)]
@@ -70,7 +70,7 @@ def event(read: Bytes) -> Event:
     )
 
 
-EDGE = event(Bytes(bytes([3, 15, 16, 0, 0, 0])))
+EDGE = event(LawReader(bytes([3, 15, 16, 0, 0, 0])))
 
 member_transfer: Claim[Event] = Claim(
     statement="on the event of Lemma E.1: f ∈ F^(t) gives E[Δ_h f·w̌] ≤ (46/3)/γ^(t)·E[w̌²] + (71/36)β^(t)",
@@ -215,7 +215,7 @@ class Played:
 VALUES = (F(1), F(1, 4), HALF, F(1, 16), F(1, 200), F(1, 80), F(2), F(0))
 
 
-def played(read: Bytes) -> Played:
+def played(read: LawReader) -> Played:
     """Random classes on one or two actions, values near the edge; or a new action in round 2."""
     if read.below(2):
         gamma = (HALF, F(1), F(1, 4))[read.below(3)]

@@ -22,7 +22,7 @@ from rltheory.checks import CERTIFIED, Assumption, Claim, Leq, Loose, Mutant, Ti
 from rltheory.kernels import ball
 from rltheory.solvers import joint_confidence
 
-from .setting import HALF, PAPER, Bytes, Table, Vector, decoded, determinant, dot, enclosed, solve, table
+from .setting import HALF, PAPER, Table, UnitReader, Vector, decoded, determinant, dot, enclosed, solve, table
 
 Log = tuple[tuple[int, int, F], ...]
 
@@ -161,7 +161,7 @@ def _log(c: F, x: F) -> arb:
     return ball.to_arb(c) * ball.to_arb(x).log()
 
 
-def game(read: Bytes) -> Game:
+def game(read: UnitReader) -> Game:
     """Up to three outcomes of noise in all; heads and features as elsewhere, σ of the order of f*."""
     k, p, M = 1 + read.below(2), 1 + read.below(2), 1 + read.below(2)
     T = 1 + read.below(3 if M == 1 else 1)

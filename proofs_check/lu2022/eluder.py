@@ -14,7 +14,7 @@ from rltheory.checks import CERTIFIED, Claim, Eq, Leq, Loose, Mutant, Tight, run
 from rltheory.kernels import ball
 from rltheory.operators import eluder_dimension
 
-from .setting import HALF, PAPER, Bytes, Vector, decoded, enclosed
+from .setting import HALF, PAPER, UnitReader, Vector, decoded, enclosed
 
 RUSSO = "Russo and Van Roy 2013"
 
@@ -95,7 +95,7 @@ PAGE = Class(((F(0),) * 3, (F(3, 2), F(3, 5), F(0)), (F(3, 4), F(6, 5), F(11, 10
 """Three functions, dimension 3."""
 
 
-def a_class(read: Bytes) -> Class:
+def a_class(read: UnitReader) -> Class:
     """Up to five functions on up to four points; or three functions near the page's."""
     if read.below(6) == 1:
         rows = tuple(tuple(v + F(2 - read.below(5), 40) for v in f) for f in PAGE.functions)
@@ -193,7 +193,7 @@ class Linear:
         return enclosed(value)
 
 
-def linear(read: Bytes) -> Linear:
+def linear(read: UnitReader) -> Linear:
     """Points in the plane: multiples of the axes first, then anywhere in the disc."""
     axes = bool(read.below(2))
     points: list[Vector] = []
@@ -261,7 +261,7 @@ class Rounds:
         return (c * self.beta / self.eps**2 + one) * self.dim
 
 
-def rounds(read: Bytes) -> Rounds:
+def rounds(read: UnitReader) -> Rounds:
     """Random classes, points and centres (in F or not); or two functions at one point, the centre between."""
     if read.below(8) == 1:
         beta = F(1 + read.below(6))

@@ -13,7 +13,7 @@ import numpy as np
 import rltheory as rl
 from rltheory.checks import CERTIFIED, Assumption, Claim, Eq, Leq, Mutant, Tight, run_module
 
-from .setting import PAPER, Bytes, Logged, Vector, decoded, dot, logged, root, solve, table
+from .setting import PAPER, Logged, UnitReader, Vector, decoded, dot, logged, root, solve, table
 
 
 # ---- the shared radius -----------------------------------------------------------------------
@@ -120,7 +120,7 @@ class Joint:
         return rl.Enclosure(total + F(self.cross.lower), total + F(self.cross.upper))
 
 
-def joint(read: Bytes) -> Joint:
+def joint(read: UnitReader) -> Joint:
     """Random."""
     x = logged(read)
     k = x.phi.shape[3]
@@ -262,7 +262,7 @@ optimism: Claim[Logged] = Claim(
 
 
 # ---- one round with a known representation ----------------------------------------------------
-def alone(read: Bytes) -> Logged:
+def alone(read: UnitReader) -> Logged:
     """Random logs, |Φ| = 1; or no data, all heads opposite to the first action's feature."""
     if read.below(6) == 1:
         M, row = 1 + read.below(3), read.unit(2)

@@ -20,8 +20,8 @@ from rltheory.solvers import JointConfidence, joint_confidence
 from .setting import (
     HALF,
     PAPER,
-    Bytes,
     Table,
+    UnitReader,
     Vector,
     decoded,
     determinant,
@@ -115,7 +115,7 @@ class Ridge:
         return (1 + F(self.T) / (k * self.lam)) ** k
 
 
-def ridge(read: Bytes) -> Ridge:
+def ridge(read: UnitReader) -> Ridge:
     """Random."""
     k, T = 1 + read.below(3), 1 + read.below(6)
     features = tuple(read.unit(k) for _ in range(T))
@@ -253,7 +253,7 @@ def inside(v: Any) -> arb:
     return ball.to_arb(ends[0]).union(ball.to_arb(ends[1]))
 
 
-def tasks(read: Bytes) -> Tasks:
+def tasks(read: UnitReader) -> Tasks:
     """One to three tasks."""
     k, T, M, lam = 1 + read.below(2), 1 + read.below(5), 1 + read.below(3), F(1 + read.below(4))
     zero = (F(0),)

@@ -12,12 +12,12 @@ from functools import cached_property
 from typing import Any
 
 from flint import arb
-from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from numpy.typing import NDArray
 
 import rltheory as rl
-from rltheory.checks import Paper
+from rltheory import checks
+from rltheory.checks import Paper, Reader
 from rltheory.kernels import ball
 from rltheory.solvers import JointConfidence, joint_confidence
 from rltheory.solvers.shared_heads import square_root
@@ -78,16 +78,8 @@ def determinant(A: Table) -> F:
     return out
 
 
-class Bytes:
-    """Numbers read from random bytes."""
-
-    def __init__(self, raw: bytes) -> None:
-        self.raw, self.at = raw, 0
-
-    def below(self, n: int) -> int:
-        """0..n−1."""
-        self.at += 1
-        return (self.raw[self.at - 1] if self.at <= len(self.raw) else 0) % n
+class UnitReader(Reader):
+    """Rational vectors of norm at most 1 read from random bytes."""
 
     def unit(self, k: int) -> Vector:
         """A rational vector of norm at most 1, on the sphere as often as not."""
@@ -100,9 +92,9 @@ class Bytes:
         return (a * size, b * c * size, b * s * size)[:k]
 
 
-def decoded(build: Callable[[Bytes], Any], size: int = 96) -> SearchStrategy[Any]:
+def decoded(build: Callable[[UnitReader], Any], size: int = 96) -> SearchStrategy[Any]:
     """Instances built from random bytes; shrinks towards zeros."""
-    return st.binary(min_size=size, max_size=size).map(lambda raw: build(Bytes(raw)))
+    return checks.decoded(build, size, UnitReader)
 
 
 # ---- several tasks ---------------------------------------------------------------------------
@@ -156,7 +148,7 @@ class Logged:
         )
 
 
-def logged(read: Bytes) -> Logged:
+def logged(read: UnitReader) -> Logged:
     """Random classes, heads and noise."""
     k, p, M = 1 + read.below(2), 1 + read.below(2), 1 + read.below(2)
     phi = table([[[read.unit(k) for _ in range(2)] for _ in range(2)] for _ in range(p)])
