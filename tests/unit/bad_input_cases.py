@@ -285,7 +285,8 @@ CASES: dict[str, list[Case]] = {
         ),
         case(
             "t, x, tau = rl.operators.coordinates(1)\n"
-            "fam = rl.solvers.ValueFamily(rl.processes.PolynomialDiffusion(0, 0, 1), 0, 1, [tau, 2 * tau], x)\n"
+            "line = rl.processes.PolynomialDiffusion(0, 0, 1)\n"
+            "fam = rl.solvers.ValueFamily(line, 0, 1, [tau, 2 * tau], x)\n"
             "rl.solvers.CTDRoot().run(fam)",
             InvalidArgument,
             "A is singular",
@@ -312,6 +313,28 @@ CASES: dict[str, list[Case]] = {
             InvalidArgument,
             "degrees 2 and 2 does not fit degree=3",
             "raise the degree",
+        ),
+        case(
+            "rl.operators.diffusion.moments(rl.processes.PolynomialDiffusion(0, 0, 1), 0, 1, -2)",
+            InvalidArgument,
+            "degree=-2",
+            "0..64",
+        ),
+        case(
+            "from rltheory.operators.time_polynomial import trace_decay\n"
+            "trace_decay(F(1, 2)) * trace_decay(F(1, 3))",
+            InvalidArgument,
+            "two values of λ",
+            "room for one",
+        ),
+        case(
+            "t, x, tau = rl.operators.coordinates(1)\n"
+            "line = rl.processes.PolynomialDiffusion(0, 0, 1)\n"
+            "fam = rl.solvers.ValueFamily(line, 0, 1, [tau, tau * x], x)\n"
+            "fam.value_error([1])",
+            InvalidArgument,
+            "theta has 1 entries",
+            "must have 2",
         ),
     ],
     "Diffusions": [
@@ -352,6 +375,13 @@ CASES: dict[str, list[Case]] = {
         ),
         case("rl.processes.OU(1).sample(0.0, 1.0, 0, 2, seed=0)", InvalidArgument, "n=0", "integer ≥ 1"),
         case("rl.processes.OU(1).sample(0.0, 0.0, 4, 2, seed=0)", InvalidArgument, "T=0.0", "> 0"),
+        case(
+            "rl.processes.OU(1).sample(0.0, 1.0, [0.0, 0.1, 1.0], 2, seed=0)",
+            InvalidArgument,
+            "n=[0.0, 0.1, 1.0]",
+            "equal steps",
+        ),
+        case("rl.processes.OU(1).variance_at(0.0, -1.0)", InvalidArgument, "t=-1.0", "time ≥ 0"),
         case("rl.processes.OU(1).sample(0.0, 1.0, 4, 2, seed=-1)", InvalidArgument, "seed=-1", "≥ 0"),
         case(
             "rl.processes.OU(1).sample(0.0, 1.0, 4, 2, seed=0, threads=0)",
@@ -373,6 +403,7 @@ CASES: dict[str, list[Case]] = {
             "grow at rate 3",
             "stabilising K",
         ),
+        case("rl.solvers.CLSTDLearner(n=4, episodes=1)", InvalidArgument, "episodes=1", "≥ 2"),
         case("rl.solvers.CTDLearner(n=0)", InvalidArgument, "n=0", "integer ≥ 1"),
         case("rl.solvers.CLSTDLearner(n=4, lam=1.5)", InvalidArgument, "lam=1.5", "(0, 1]"),
         case(
