@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from rltheory.checks import SUPPORTED, Claim, Every, Leq, Loose, Mutant, run_module
-from rltheory.solvers import CLSTDLearner, CTDRoot, MartingaleLossRoot
+from rltheory.solvers import CLSTDLearner, CTDRoot, LearnedValue, MartingaleLossRoot
 
 from .setting import OU, PAPER
 
@@ -29,16 +29,19 @@ class Run:
     seed: int
 
     @cached_property
+    def found(self) -> LearnedValue:
+        """θ̂ with its standard error."""
+        return CLSTDLearner(n=STEPS, episodes=EPISODES, seed=self.seed).run(OU.family)
+
+    @property
     def z(self) -> list[float]:
         """(θ̂ − θ_16)/standard error, by component, absolute."""
-        found = CLSTDLearner(n=STEPS, episodes=EPISODES, seed=self.seed).run(OU.family)
-        return [float(v) for v in np.abs(found.theta - ROOT) / found.std_error]
+        return [float(v) for v in np.abs(self.found.z(ROOT))]
 
-    @cached_property
+    @property
     def z_projection(self) -> float:
         """The first component about θ_ML."""
-        found = CLSTDLearner(n=STEPS, episodes=EPISODES, seed=self.seed).run(OU.family)
-        return float(abs(found.theta[0] - PROJECTION[0]) / found.std_error[0])
+        return float(abs(self.found.z(PROJECTION)[0]))
 
 
 RUNS = [Run(seed) for seed in range(12)]

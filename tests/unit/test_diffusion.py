@@ -265,6 +265,11 @@ def test_continuous_integrals_against_quadrature(process: PolynomialDiffusion, x
     assert float(fam.quadratic_variation(theta)) == pytest.approx(integral(qv), abs=1e-11)
     gap = fam.J - fam.candidate(theta)
     assert float(fam.value_error(theta)) == pytest.approx(integral(fam.discount(2) * gap * gap), abs=1e-11)
+    t, _, _ = coordinates(F(3, 4))
+    constant = integral(t * fam.discount(2) * diffusion.variance(process) * fam.J.d_x() * fam.J.d_x()) / 2
+    assert float(fam.loss_constant) == pytest.approx(constant, abs=1e-11)
+    loss = float(fam.value_error(theta)) / 2 + constant
+    assert float(fam.martingale_loss(theta)) == pytest.approx(loss, abs=1e-11)
     xi = fam.features[1]
     m = integral(xi * fam.discount() * fam.residual(theta))
     assert float(fam.moment(xi, theta)) == pytest.approx(m, abs=1e-11)
