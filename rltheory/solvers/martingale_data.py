@@ -70,6 +70,14 @@ def no_terminal(x: Any) -> Any:
     return 0.0
 
 
+def fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """True when an array of this shape broadcasts to the one wanted."""
+    try:
+        return np.broadcast_shapes(shape, wanted) == wanted
+    except ValueError:
+        return False
+
+
 def _check_task(task: LinearCandidate | SmoothCandidate, what: str) -> None:
     if not (math.isfinite(task.T) and task.T > 0):
         raise InvalidArgument(f"{what}: T={task.T}, must be a finite number > 0; it is the horizon")
@@ -79,6 +87,9 @@ def _check_task(task: LinearCandidate | SmoothCandidate, what: str) -> None:
         raise InvalidArgument(
             f"{what}: process={task.process!r} has no sample(x0, T, n, paths, seed, first=); see rl.processes"
         )
+    for name in ("reward", "terminal"):
+        if not callable(getattr(task, name)):
+            raise InvalidArgument(f"{what}: {name}={getattr(task, name)!r} is not a function")
     if task.beta < 0 and not task.allow_growth:
         raise InvalidArgument(
             f"{what}: beta={task.beta}, must be ≥ 0; pass allow_growth=True if rewards are to grow"
@@ -199,12 +210,18 @@ class SmoothCandidate:
 
     def __post_init__(self) -> None:
         _check_task(self, "SmoothCandidate")
+        if not callable(self.value):
+            raise InvalidArgument(f"SmoothCandidate: value={self.value!r} is not a function of (θ, t, x)")
         start = np.atleast_1d(float_array(self.start))
         if not start.size:
             raise InvalidArgument("SmoothCandidate: start is empty; give the first θ")
         for name, default in (("lower", -np.inf), ("upper", np.inf)):
             given = getattr(self, name)
             box = np.full(start.shape, default) if given is None else float_array(given)
+            if not fits(box.shape, start.shape):
+                raise InvalidArgument(
+                    f"SmoothCandidate: {name} has shape {box.shape}, must be {start.shape} as start has"
+                )
             object.__setattr__(self, name, frozen(np.broadcast_to(box, start.shape).copy()))
         if not ((self.lower <= start) & (start <= self.upper)).all():
             raise InvalidArgument(f"SmoothCandidate: start={start} is outside [{self.lower}, {self.upper}]")
@@ -218,7 +235,12 @@ class SmoothCandidate:
     def slope(self, theta: FloatVec, t: Any, x: Any) -> list[Any]:
         """∂J/∂θ_k at θ (q, …)."""
         if self.gradient is not None:
-            return list(self.gradient(theta, t, x))
+            given = list(self.gradient(theta, t, x))
+            if len(given) != self.q:
+                raise InvalidArgument(
+                    f"SmoothCandidate: gradient returned {len(given)} arrays, must be {self.q}, one each"
+                )
+            return given
         out = []
         for k in range(self.q):
             h = 6e-6 * np.maximum(1.0, np.abs(theta[k]))
@@ -250,8 +272,12 @@ def episodes(task: LinearCandidate | SmoothCandidate, n: int, count: int, seed: 
     x = task.process.sample(task.x0, task.T, n, count, seed, first=first)
     t = float_array(np.arange(n + 1) * (float(task.T) / n))
     shape = x.shape[:2]
-    reward = np.ascontiguousarray(np.broadcast_to(float_array(task.reward(t[:-1], x[:, :-1])), (shape[0], n)))
-    end = np.broadcast_to(float_array(task.terminal(x[:, -1])), shape[:1])
+    paid, last = float_array(task.reward(t[:-1], x[:, :-1])), float_array(task.terminal(x[:, -1]))
+    for name, got, want in (("reward", paid.shape, (shape[0], n)), ("terminal", last.shape, shape[:1])):
+        if not fits(got, want):
+            raise InvalidArgument(f"{type(task).__name__}: {name} returned shape {got}, must be {want} here")
+    reward = np.ascontiguousarray(np.broadcast_to(paid, (shape[0], n)))
+    end = np.broadcast_to(last, shape[:1])
     return Episodes(t, float_array(np.exp(-float(task.beta) * t)), x, reward, end)
 
 
@@ -285,7 +311,7 @@ def _base(task: LinearCandidate, path: Episodes, inner: FloatVec) -> Any:
     return task.terminal(inner) if task.base is None else task.base(path.t[:-1], inner)
 
 
-def test_functions(
+def chosen_tests(
     tests: Sequence[Field] | None, weighted: bool, batch: LinearEpisodes, q: int | None, what: str
 ) -> FloatVec:
     """ξ (m, n or more, p): the features or the functions given, with e^{−βt} if weighted."""
@@ -301,11 +327,10 @@ def test_functions(
     return out * path.discount[:-1, None] if weighted else out
 
 
-def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
-    try:
-        return np.broadcast_shapes(shape, wanted) == wanted
-    except ValueError:
-        return False
+def check_tests(tests: Any, what: str) -> None:
+    """Refuse a function where a list of them is meant."""
+    if callable(tests):
+        raise InvalidArgument(f"{what}: tests is one function; give a list of functions of (t, x)")
 
 
 def check_ends(task: LinearCandidate, n: int, seed: Any, what: str) -> None:
@@ -321,7 +346,7 @@ def check_ends(task: LinearCandidate, n: int, seed: Any, what: str) -> None:
             bad = value.reshape(-1)[int(np.argmin(np.isfinite(value)))]
             raise InvalidArgument(f"{what}: {name} is {bad} on some paths, must be finite")
     for k, f in enumerate(task.features):
-        if not _fits(shape := np.shape(f(times, inner)), (PROBES, n)):
+        if not fits(shape := np.shape(f(times, inner)), (PROBES, n)):
             raise InvalidArgument(
                 f"{what}: features[{k}] returned shape {shape}, must be (paths, times): ({PROBES}, {n})"
             )

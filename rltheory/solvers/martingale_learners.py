@@ -35,10 +35,11 @@ from .martingale_data import (
     batches,
     check_counts,
     check_ends,
+    check_tests,
+    chosen_tests,
     episodes,
     linear_episodes,
     named_seed,
-    test_functions,
 )
 from .martingale_estimate import LearnedValue, of_runs
 from .martingale_family import ValueFamily
@@ -51,6 +52,7 @@ Task: TypeAlias = ValueFamily | LinearCandidate | SmoothCandidate
 def _check(learner: Any) -> None:
     what = type(learner).__name__
     check_counts(what, learner.n, learner.episodes, learner.runs)
+    check_tests(getattr(learner, "tests", None), what)
     for name in ("alpha", "zeta"):
         if not callable(getattr(learner, name, check_counts)):
             raise InvalidArgument(
@@ -181,7 +183,7 @@ class CTDLearner:
             if self.lam > 0:
                 tests, gain = batch.psi, dt
             else:
-                tests, gain = test_functions(self.tests, self.weighted, batch, linear.q, "CTDLearner"), 1.0
+                tests, gain = chosen_tests(self.tests, self.weighted, batch, linear.q, "CTDLearner"), 1.0
             kernels.temporal_difference(
                 theta, tests, batch.dpsi, batch.D, decay, gain, self.online, alpha, keep, total
             )
@@ -349,7 +351,7 @@ class GradientTDLearner:
             def update(
                 theta: FloatVec, batch: LinearEpisodes, alpha: FloatVec, e: IntVec, keep: int, total: FloatVec
             ) -> None:
-                tests = test_functions(self.tests, self.weighted, batch, None, "GradientTDLearner")
+                tests = chosen_tests(self.tests, self.weighted, batch, None, "GradientTDLearner")
                 gram = self.weight == "gram"
                 kernels.gradient_td(
                     theta,

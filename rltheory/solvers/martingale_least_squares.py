@@ -29,10 +29,11 @@ from .martingale_data import (
     batches,
     check_counts,
     check_ends,
+    check_tests,
+    chosen_tests,
     episodes,
     linear_episodes,
     named_seed,
-    test_functions,
 )
 from .martingale_estimate import LearnedValue
 from .martingale_family import ValueFamily
@@ -155,6 +156,7 @@ class CLSTDLearner:
 
     def __post_init__(self) -> None:
         check_counts("CLSTDLearner", self.n, self.episodes, least=2)
+        check_tests(self.tests, "CLSTDLearner")
         if not 0 <= self.lam <= 1:
             raise InvalidArgument(f"CLSTDLearner: lam={self.lam}, must lie in (0, 1], or be 0 for CLSTD(0)")
         if self.lam > 0 and (self.tests is not None or self.weighted):
@@ -171,7 +173,7 @@ class CLSTDLearner:
         def parts(batch: LinearEpisodes) -> list[FloatVec]:
             if self.lam > 0:
                 return _system(traces(batch.psi, self.lam, dt), batch)
-            return _system(test_functions(self.tests, self.weighted, batch, q, "CLSTDLearner"), batch)
+            return _system(chosen_tests(self.tests, self.weighted, batch, q, "CLSTDLearner"), batch)
 
         return _square(task, learner, parts, "CLSTDLearner")
 
@@ -220,6 +222,7 @@ class GMMLearner:
 
     def __post_init__(self) -> None:
         check_counts("GMMLearner", self.n, self.episodes, least=2)
+        check_tests(self.tests, "GMMLearner")
         if self.W not in ("identity", "gram"):
             raise InvalidArgument(f"GMMLearner: W={self.W!r}; give 'identity' or 'gram'")
 
@@ -232,7 +235,7 @@ class GMMLearner:
             raise InvalidArgument(f"GMMLearner: {p} tests for {q} features; give as many or more")
 
         def parts(batch: LinearEpisodes) -> list[FloatVec]:
-            xi = test_functions(self.tests, self.weighted, batch, None, "GMMLearner")
+            xi = chosen_tests(self.tests, self.weighted, batch, None, "GMMLearner")
             gram = [xi.transpose(0, 2, 1) @ xi * dt] if self.W == "gram" else []
             return _system(xi, batch) + gram
 

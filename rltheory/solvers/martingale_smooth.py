@@ -14,7 +14,7 @@ import numpy as np
 
 from ..arrays import FloatVec
 from ..errors import InvalidArgument, NotConverged
-from .martingale_data import PROBES, Episodes, SmoothCandidate, episodes, named_seed
+from .martingale_data import PROBES, Episodes, SmoothCandidate, episodes, fits, named_seed
 from .martingale_estimate import LearnedValue, of_runs
 
 
@@ -34,6 +34,7 @@ def run_smooth(learner: Any, task: Any, rule: Rule) -> LearnedValue:
     what, E, R, n = type(learner).__name__, learner.episodes, learner.runs, learner.n
     if learner.theta0 is not None:
         raise InvalidArgument(f"{what}: theta0 is for linear families; SmoothCandidate has start=")
+    check_value(task, n, learner.seed, what)
     theta = np.repeat(task.start[:, None, None], R, axis=1)
     total = np.zeros_like(theta)
     kept = min(E - 1, math.ceil(E * (1 - learner.average))) if learner.average else E - 1
@@ -62,6 +63,19 @@ def run_smooth(learner: Any, task: Any, rule: Rule) -> LearnedValue:
                 f"{learner.alpha}, or bounds in SmoothCandidate"
             )
     return of_runs((total[:, :, 0] / (E - kept)).T.copy(), n, E * R, learner.seed)
+
+
+def check_value(task: SmoothCandidate, n: int, seed: Any, what: str) -> None:
+    """Refuse a J that has another shape than its paths, or is not finite at the first θ."""
+    path = episodes(task, n, PROBES, seed, 0)
+    theta = np.repeat(task.start[:, None, None], PROBES, axis=1)
+    value = np.asarray(task.value(theta, path.t[:-1], path.x[:, :-1]))
+    if not fits(value.shape, (PROBES, n)):
+        raise InvalidArgument(
+            f"{what}: value returned shape {value.shape}, must be (paths, times): ({PROBES}, {n})"
+        )
+    if not np.isfinite(value).all():
+        raise InvalidArgument(f"{what}: value is not finite at the first θ, {task.start}; change start")
 
 
 def increments(task: SmoothCandidate, path: Episodes, theta: FloatVec) -> tuple[FloatVec, FloatVec]:

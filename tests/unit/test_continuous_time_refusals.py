@@ -59,6 +59,10 @@ def task(**changes: Any) -> LinearCandidate:
     return LinearCandidate(**(given | changes))
 
 
+def smooth(value: Any = lambda th, s, y: th[0] * y, start: Any = (1.0,), **changes: Any) -> SmoothCandidate:
+    return SmoothCandidate(OU(1.0), 0.4, 1.0, value, start, **changes)
+
+
 PROCESSES = [
     (lambda: OU(1).mean_at(0.0, -1.0), r"OU: t=-1\.0, must be a time ≥ 0"),
     (lambda: OU(1).variance_at(0.0, -1.0), r"OU: t=-1\.0, must be a time ≥ 0"),
@@ -150,6 +154,25 @@ LEARNERS = [
     ),
     (lambda: CLSTDLearner(4).run(BM), r"needs a linear family, not a PolynomialDiffusion"),  # type: ignore[arg-type]
     (lambda: SmoothCandidate(OU(1), 0.4, 1.0, lambda th, s, y: y, []), r"SmoothCandidate: start is empty"),
+    (lambda: SmoothCandidate(OU(1), 0.4, 1.0, 3, [1.0]), r"SmoothCandidate: value=3 is not a function"),  # type: ignore[arg-type]
+    (lambda: task(reward=3), r"LinearCandidate: reward=3 is not a function"),
+    (lambda: smooth(lower=[0, 1]), r"SmoothCandidate: lower has shape \(2,\), must be \(1,\)"),
+    (
+        lambda: CTDLearner(4).run(smooth(start=[1.0, 2.0], gradient=lambda th, s, y: [y])),
+        r"SmoothCandidate: gradient returned 1 arrays, must be 2",
+    ),
+    (
+        lambda: CTDLearner(4).run(smooth(lambda th, s, y: np.zeros(3))),
+        r"value returned shape \(3,\), must be",
+    ),
+    (lambda: CTDLearner(4).run(smooth(lambda th, s, y: y * NAN)), r"value is not finite at the first θ"),
+    (
+        lambda: CLSTDLearner(4).run(task(reward=lambda s, y: np.zeros(7))),
+        r"reward returned shape \(7,\), must",
+    ),
+    (lambda: CTDLearner(4, tests=hat), r"CTDLearner: tests is one function; give a list"),  # type: ignore[arg-type]
+    (lambda: CLSTDLearner(4, tests=hat), r"CLSTDLearner: tests is one function; give a list"),  # type: ignore[arg-type]
+    (lambda: GMMLearner(4, tests=hat), r"GMMLearner: tests is one function; give a list"),  # type: ignore[arg-type]
     (lambda: time_step_bias(CLSTDLearner(4), task(), [], [1.0]), r"time_step_bias: ns is empty"),
     (lambda: time_step_bias(CLSTDLearner(4), task(), [4], [1.0, 2.0]), r"truth has 2 entries, must have 1"),
 ]
