@@ -12,7 +12,7 @@ from ..errors import InvalidArgument
 from ..models.latent import LatentMDP
 from ._progress import Progress
 from .agents.base import Task
-from .agents.latent import LatentRun, start_optima
+from .agents.latent import LatentRun, check_normalised, start_optima
 from .regret_curve import RegretCurve
 
 POINTS = 600
@@ -55,7 +55,8 @@ def latent_regret(
     Raises
     ------
     InvalidArgument
-        For something else than a latent MDP, K < 1 or no seeds.
+        For something else than a latent MDP, K < 1, no points, no seeds or repeated ones, and rewards that
+        are not normalised (`normalisation="waive"`).
 
     Examples
     --------
@@ -71,9 +72,12 @@ def latent_regret(
         )
     if isinstance(K, bool) or not isinstance(K, (int, np.integer)) or K < 1:
         raise InvalidArgument(f"latent_regret: K={K!r}, must be a number of episodes ≥ 1")
-    chosen = tuple(int(s) for s in (range(seeds) if isinstance(seeds, int) else seeds))
-    if not chosen:
-        raise InvalidArgument("latent_regret: no seeds; pass a number, or a list of them")
+    from .regret_engine import check_seeds
+
+    chosen = tuple(check_seeds(range(seeds) if isinstance(seeds, int) else seeds))
+    if isinstance(points, bool) or not isinstance(points, (int, np.integer)) or points < 1:
+        raise InvalidArgument(f"regret: points={points!r}, must be a number of episodes ≥ 1 to record")
+    check_normalised(lmdp)
     K = int(K)
     model = lmdp.float()
     optima = start_optima(model)
@@ -134,11 +138,13 @@ def of_latent(
             f"regret: agent is a {type(agent).__name__}, which learns one MDP; use solvers.LatentOptimism(), "
             "or solvers.MergedAgent(agent) to throw the contexts together"
         )
-    if points is not None and not isinstance(points, int):
+    if points is not None and not isinstance(points, (int, np.integer)):
         raise InvalidArgument("regret: points is a list; give the number of episodes to record")
     runner: Any = agent
     shown = True if progress is None else progress
-    return latent_regret(runner, lmdp, K=K, seeds=seeds, points=points or POINTS, progress=shown)
+    return latent_regret(
+        runner, lmdp, K=K, seeds=seeds, points=POINTS if points is None else int(points), progress=shown
+    )
 
 
 def recorded(K: int, points: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -136,6 +136,8 @@ class RegretCurve:
         if not 0 < level < 1:
             raise InvalidArgument(f"band: level={level} is outside (0, 1); use 0.95")
         index = np.arange(self.episodes.size) if at is None else np.asarray(at)
+        if index.size == 0:
+            raise InvalidArgument("band: at is empty; give indices into `episodes`, or leave it out")
         x = self.values(what)[:, index]
         alpha = (1 - level) / (index.size if simultaneous else 1)
         if kind == "normal":
@@ -183,6 +185,8 @@ class RegretCurve:
             )
         from dataclasses import replace
 
+        if K is not None and not K >= 1:
+            raise InvalidArgument(f"bound: K={K}, must be a number of episodes ≥ 1")
         return float(theorem(self.task if K is None else replace(self.task, K=K)))
 
     def require_optimism(self) -> RegretCurve:
@@ -265,7 +269,7 @@ class RegretCurve:
     def loglog(self, ax: Any = None, **options: Any) -> Any:
         """`plot` on logarithmic axes, with lines of slope ½ and 1 through the first recorded mean."""
         ax = self.plot(ax, log=True, **options)
-        x, y = self.episodes.astype(float), self.mean
+        x, y = self.episodes.astype(float), self.values(options.get("what", "pseudo")).mean(axis=0)
         positive = np.flatnonzero(y > 0)
         if positive.size:
             i = positive[0]
@@ -314,11 +318,13 @@ def _label(agent: object) -> str:
 
     if not dataclasses.is_dataclass(agent):
         return type(agent).__name__
-    told = [
-        f"{f.name}={getattr(agent, f.name)!r}"
-        for f in dataclasses.fields(agent)
-        if getattr(agent, f.name) != f.default
-    ]
+    told = []
+    for f in dataclasses.fields(agent):
+        value = getattr(agent, f.name)
+        if isinstance(value, np.ndarray):
+            told.append(f"{f.name}=array{value.shape}")
+        elif not (value is f.default or np.all(value == f.default)):
+            told.append(f"{f.name}={value!r}")
     return type(agent).__name__ + (f"({', '.join(told)})" if told else "")
 
 

@@ -13,6 +13,7 @@ the actions of random policies, one uniform a step); the third draws rewards, wh
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -248,8 +249,9 @@ def regret(
     Raises
     ------
     InvalidArgument
-        No seeds or repeated ones; K < 1; discounting, terminal reward; rewards that break the
-        normalisation of the theorems, named with the first offending pair; points outside 1..K.
+        No seeds, repeated ones, other things than integers; K < 1; discounting, terminal reward; rewards that
+        break the normalisation of the theorems, named with the first offending pair; points outside 1..K;
+        a learner's policy or values V̄ that are none.
 
     Notes
     -----
@@ -266,14 +268,20 @@ def regret(
     if isinstance(model, LatentMDP):
         from .latent_curve import of_latent
 
-        told = {"vmax": vmax, "stationary": stationary, "noise": noise, "verify": verify or None}
+        told: dict[str, object] = {
+            "vmax": vmax,
+            "stationary": stationary,
+            "noise": noise,
+            "verify": verify or None,
+        }
+        told["rewards"] = None if rewards == "known" else rewards
         return of_latent(agent, model, K, seeds, points, progress, told)
     if not isinstance(agent, Agent):
         raise InvalidArgument(
             f"regret: agent is a {type(agent).__name__} without learner(task, rng); see rl.solvers.Agent"
         )
     played = prepare(model, K=K, vmax=vmax, stationary=stationary, rewards=rewards, noise=noise)
-    ids = _check_seeds(seeds)
+    ids = check_seeds(seeds)
     at = record_points(played.task.K, points)
     workers = min(len(ids), numba.config.NUMBA_NUM_THREADS if threads is None else max(1, int(threads)))
     with Progress(len(ids) * played.task.K, f"regret of {type(agent).__name__}", progress) as bar:
@@ -356,8 +364,13 @@ class _Run:
     lost: int
 
 
-def _check_seeds(seeds: Iterable[int]) -> list[int]:
-    ids = [int(s) for s in seeds]
+def check_seeds(seeds: Iterable[int]) -> list[int]:
+    """At least one seed, distinct integers ≥ 0."""
+    try:
+        given = list(seeds)
+        ids = [operator.index(s) for s in given]
+    except TypeError:
+        raise InvalidArgument(f"regret: seeds={seeds!r}, must be distinct integers; use range(50)") from None
     if not ids:
         raise InvalidArgument("regret: no seeds; a curve needs at least one run, use seeds=range(50)")
     if len(set(ids)) < len(ids):
@@ -376,6 +389,8 @@ def record_points(K: int, points: int | Sequence[int] | None) -> IntVec:
             raise InvalidArgument(f"regret: points={points}, must be at least 1")
         if (points is None and K <= 1000) or n >= K:
             return np.arange(1, K + 1)
+        if n == 1:
+            return np.array([K])
         third = max(1, n // 3)
         several = [np.geomspace(1, K, third), np.linspace(1, K, n - third + 1)[1:]]
         return np.unique(np.rint(np.concatenate(several)).astype(np.int64))
@@ -459,7 +474,7 @@ def _run_python(
         gap = math.nan
         upper = getattr(learner, "upper", None)
         if upper is not None:
-            high = np.asarray(upper, dtype=np.float64)[:H]
+            high = check_upper(upper, task)
             gap = _at_start(truth, high, less=truth.V_star)
             totals[kernel.LEAST_GAP] = min(totals[kernel.LEAST_GAP], gap)
             least = totals[kernel.LEAST_GAP]
@@ -518,6 +533,18 @@ def check_policy(pi: Any, task: Task) -> Any:
         f"policy: shape={x.shape}, dtype={x.dtype}; must be (H, S)={task.H, task.S} action ids, "
         f"or (H, S, A)={task.H, task.S, task.A} probabilities"
     )
+
+
+def check_upper(upper: Any, task: Task) -> FloatVec:
+    """(H, S) optimistic values, of (H + 1, S) or (H, S) ones without NaN."""
+    x = np.asarray(upper, dtype=np.float64)
+    if x.shape not in ((task.H, task.S), (task.H + 1, task.S)) or np.isnan(x).any():
+        what = "NaN" if x.ndim == 2 and np.isnan(x).any() else f"shape={x.shape}"
+        raise InvalidArgument(
+            f"upper: {what}; a learner's optimistic values must be {(task.H + 1, task.S)} numbers, "
+            "or None where it has none"
+        )
+    return x[: task.H]
 
 
 def _row(task: Task, truth: kernel.Truth, h: int, i: int) -> tuple[int, slice]:

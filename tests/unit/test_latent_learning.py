@@ -296,6 +296,54 @@ def test_regret_of_a_latent_model_goes_to_latent_learners():
         rl.regret(LatentOptimism(), EASY, K=5, seeds=[0], vmax=1)
 
 
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"seeds": [0, 0]}, "seed 0 is there twice"),
+        ({"seeds": [-1]}, "negative"),
+        ({"seeds": [0], "rewards": "unknown"}, "rewards='unknown' says nothing"),
+        ({"seeds": [0], "points": 0}, "points=0"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(given, says):
+    with pytest.raises(InvalidArgument, match=says):
+        rl.regret(LatentOptimism(), EASY, K=5, **given)
+
+
+@pytest.mark.parametrize("R", [3 * EASY.float().R, EASY.float().R - 0.2])
+def test_rewards_that_are_not_normalised_are_refused(R):
+    """Values clipped at 1 would lie below the truth, and an episode could lose more than V*."""
+    model = EASY.float().replace(R=R, normalisation="waive")
+    for agent in (LatentOptimism("val"), MergedAgent(MVP())):
+        with pytest.raises(InvalidArgument, match="largest total"):
+            agent.run(model, 5)
+        with pytest.raises(InvalidArgument, match="largest total"):
+            rl.regret(agent, model, K=5, seeds=[0])
+
+
+@pytest.mark.parametrize("K", [0, -3, 2.5, True])
+def test_numbers_of_episodes(K):
+    for agent in (LatentOptimism(), MergedAgent(MVP())):
+        with pytest.raises(InvalidArgument, match=f"{type(agent).__name__}: K={K}"):
+            agent.run(EASY, K)
+
+
+def test_estimates_are_checked():
+    P = EASY.float().P
+    for args in (
+        (P[0], 1.0, 1.0),
+        (P, np.ones(3), 1.0),
+        (P, -1.0, 1.0),
+        (P, np.nan, 1.0),
+        (P * np.nan, 1.0, 1.0),
+    ):
+        with pytest.raises(InvalidArgument, match="plan: P_hat"):
+            LatentOptimism().plan(EASY, *args)
+    for iota in (-1.0, np.nan, np.inf):
+        with pytest.raises(InvalidArgument, match="plan: iota"):
+            LatentOptimism().plan(EASY, P, 1.0, iota)
+
+
 def test_optima_of_long_words_come_from_alpha_vectors():
     model = latent_hard(18, 1, 3, 2, [(0, 0), (0, 1)], 0.1, 1.0)
     with pytest.raises(InvalidArgument, match="beliefs"):

@@ -350,6 +350,54 @@ def test_points_recorded() -> None:
     long = record_points(10**6, None)
     assert long[0] == 1 and long[-1] == 10**6 and 300 < long.size < 700
     assert record_points(100, [7, 3]).tolist() == [3, 7, 100]
+    for n in (1, 2, 3, 4, 10):
+        at = record_points(2000, n)
+        assert at[-1] == 2000
+        assert at.size <= n
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Plays action 0, has an array as a parameter and shows it as its values."""
+
+    upper: Any
+
+    def learner(self, task: Any, rng: Any) -> Any:
+        return Zeros(self.upper, np.zeros((task.H, task.S), dtype=int))
+
+
+@dataclass
+class Zeros:
+    """Its learner."""
+
+    upper: Any
+    pi: Any
+
+    def policy(self) -> Any:
+        return self.pi
+
+    def observe(self, states: Any, actions: Any, rewards: Any) -> None:
+        pass
+
+
+def test_arrays_may_be_parameters_of_agents() -> None:
+    curve = rl.regret(Shown(np.full((10, 4), 10.0)), RIVER, K=3, seeds=[0])
+    assert "Shown(upper=array(10, 4))" in repr(curve)
+    assert curve.require_optimism() is curve
+
+
+@pytest.mark.parametrize("upper", [np.full((10, 4), np.nan), np.ones(4), np.ones((10, 1))])
+def test_values_of_users_are_checked(upper: Any) -> None:
+    with pytest.raises(InvalidArgument, match="upper: "):
+        rl.regret(Shown(upper), RIVER, K=3, seeds=[0])
+
+
+def test_guides_start_at_the_regret_drawn() -> None:
+    model = rl.FiniteHorizonMDP(np.ones((2, 2, 2)) / 2, [[0.0, 1.0], [0.5, 0.5]], 1, mu=[0.5, 0.5])
+    curve = rl.regret(RandomAgent(), model, K=41, seeds=[0], points=[41])
+    assert curve.regret[0, -1] != curve.pseudo[0, -1]
+    ax = curve.loglog(what="regret")
+    assert ax.lines[1].get_ydata()[0] == pytest.approx(curve.regret[0, 0])
 
 
 def test_bands_contain_the_mean_and_narrow() -> None:
@@ -436,6 +484,10 @@ BIG = rl.FiniteHorizonMDP(np.ones((2, 1, 2)) / 2, [[0.5], [1.5]], H=3)
         (lambda: rl.regret(UCBVI(), RIVER, K=10, seeds=[]), "no seeds"),
         (lambda: rl.regret(UCBVI(), RIVER, K=10, seeds=[1, 2, 1]), "seed 1 is there twice"),
         (lambda: rl.regret(UCBVI(), RIVER, K=10, seeds=[-1]), "negative"),
+        (lambda: rl.regret(UCBVI(), RIVER, K=10, seeds=3), r"seeds=3, .* use range\(50\)"),  # type: ignore[arg-type]
+        (lambda: rl.regret(UCBVI(), RIVER, K=10, seeds=[0.5]), "distinct integers"),  # type: ignore[list-item]
+        (lambda: rl.regret(UCBVI(), RIVER, K=5, seeds=[0]).bound(0), "bound: K=0"),
+        (lambda: rl.regret(UCBVI(), RIVER, K=5, seeds=[0]).band(at=[]), "at is empty"),
         (lambda: rl.regret(UCBVI(), RIVER, K=0), "K=0"),
         (lambda: rl.regret(UCBVI(), RIVER, K=5, points=[9]), "1..K=5"),
         (lambda: rl.regret(UCBVI(), RIVER, K=5, points=0), "points=0"),

@@ -28,6 +28,7 @@ from ...arrays import FloatVec, IntVec
 from ...errors import InvalidArgument
 from ...kernels import optimism as kernels
 from ...models.latent import LatentMDP
+from ...models.validate import ROW_TOL
 from ...operators.latent import HistoryTree, history_tree
 from ...results.latent import LatentPolicy, Level
 from .base import check_delta, check_scale
@@ -156,10 +157,22 @@ class LatentOptimism:
         Raises
         ------
         InvalidArgument
-            More candidates than `max_vectors`.
+            More candidates than `max_vectors`; estimates of other shapes, out of range or NaN.
         """
+        P_hat, n = np.asarray(P_hat), np.asarray(N, dtype=np.float64)
+        if P_hat.shape != lmdp.P.shape or n.shape not in ((), lmdp.R.shape):
+            raise InvalidArgument(
+                f"plan: P_hat of shape {P_hat.shape}, N of shape {n.shape}; must be {lmdp.P.shape}, and a "
+                f"number or {lmdp.R.shape}"
+            )
+        if not (
+            (P_hat >= 0).all() and (P_hat <= 1 + ROW_TOL).all() and (n >= 0).all() and np.isfinite(n).all()
+        ):
+            raise InvalidArgument("plan: P_hat must lie in [0, 1] and N be finite and ≥ 0; an entry does not")
+        if not 0 <= iota < math.inf:
+            raise InvalidArgument(f"plan: iota={iota}, must be finite and ≥ 0; use agent.iota(lmdp, K)")
         work = _Work(self, lmdp, iota)
-        visits = np.broadcast_to(np.asarray(N, dtype=np.float64), (lmdp.M, lmdp.S, lmdp.A))
+        visits = np.broadcast_to(n, (lmdp.M, lmdp.S, lmdp.A))
         work.visits[...] = visits.transpose(1, 2, 0).reshape(work.visits.shape)
         m, s, a, u = np.nonzero(work.tree.slot >= 0)
         work.prob[work.tree.ptr[s * lmdp.A + a] + work.tree.slot[m, s, a, u], m] = np.asarray(P_hat)[
@@ -180,8 +193,26 @@ class LatentOptimism:
         optima
             (S,) `start_optima(lmdp)`, if known.
         """
+        check_episodes("LatentOptimism", K)
+        check_normalised(lmdp)
         work = _Work(self, lmdp.float(), self.iota(lmdp, K))
         return work.run(K, seed, start_optima(lmdp) if optima is None else optima)
+
+
+def check_episodes(who: str, K: object) -> None:
+    """K is an integer ≥ 1."""
+    if isinstance(K, bool) or not isinstance(K, (int, np.integer)) or K < 1:
+        raise InvalidArgument(f"{who}: K={K!r}, must be a number of episodes ≥ 1")
+
+
+def check_normalised(lmdp: LatentMDP) -> None:
+    """Rewards ≥ 0 whose totals are at most 1: values are clipped at 1, regret is at most V* an episode."""
+    if (lmdp.R < 0).any() or lmdp.largest_total > 1 + ROW_TOL:
+        low, top = float(lmdp.R.min()), float(lmdp.largest_total)
+        raise InvalidArgument(
+            f"regret: least reward {low:.6g}, largest total {top:.6g}; the theorems assume rewards ≥ 0 that "
+            "add up to at most 1: build the model with normalisation='require' or 'rescale'"
+        )
 
 
 def start_optima(lmdp: LatentMDP) -> FloatVec:
@@ -320,8 +351,6 @@ class _Work:
 
     def run(self, K: int, seed: int, stars: FloatVec) -> LatentRun:
         lmdp = self.lmdp
-        if isinstance(K, bool) or not isinstance(K, (int, np.integer)) or K < 1:
-            raise InvalidArgument(f"LatentOptimism: K={K!r}, must be a number of episodes ≥ 1")
         rng = np.random.default_rng(np.random.SeedSequence(seed).spawn(2)[0])
         U = rng.random((K, lmdp.H + 2))
         counts = np.zeros(self.visits.shape, np.int64)

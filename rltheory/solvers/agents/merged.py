@@ -12,7 +12,7 @@ from ...arrays import FloatVec
 from ...errors import InvalidArgument
 from ...models.latent import LatentMDP
 from .base import Agent, Task
-from .latent import LatentRun, start_optima
+from .latent import LatentRun, check_episodes, check_normalised, start_optima
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class MergedAgent:
 
     def run(self, lmdp: LatentMDP, K: int, *, seed: int = 0, optima: FloatVec | None = None) -> LatentRun:
         """Play K episodes; see `LatentOptimism.run`."""
+        check_episodes("MergedAgent", K)
+        check_normalised(lmdp)
         model = lmdp.float()
         M, S, A, H = model.M, model.S, model.A, model.H
         stars = start_optima(lmdp) if optima is None else optima
@@ -48,10 +50,10 @@ class MergedAgent:
         states, actions, rewards = np.zeros(H + 1, np.int64), np.zeros(H, np.int64), np.zeros(H)
         for e in range(K):
             pi = np.array(learner.policy())
-            if pi.shape != (H, S):
+            if pi.shape != (H, S) or pi.dtype.kind not in "iu" or pi.min() < 0 or pi.max() >= A:
                 raise InvalidArgument(
-                    f"MergedAgent: {type(self.agent).__name__} plays policies of shape {pi.shape}; need one "
-                    f"action a step and state, {(H, S)}"
+                    f"MergedAgent: {type(self.agent).__name__} plays policies of shape {pi.shape}, "
+                    f"{pi.dtype}; need one action 0..{A - 1} a step and state, {(H, S)}"
                 )
             key = pi.tobytes()
             if key not in known:
