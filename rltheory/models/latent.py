@@ -140,10 +140,7 @@ class LatentMDP:
         for name, x, shape in (("R", R, (M, S, A)), ("weights", weights, (M,)), ("nu", nu, (M, S))):
             if x.shape != shape:
                 raise InvalidModel(f"{name}: shape={x.shape}, must be {shape} to fit P of shape {P.shape}")
-        if not isinstance(observe_rewards, (bool, np.bool_)):
-            raise InvalidModel(f"observe_rewards={observe_rewards!r}, must be True or False")
-        if normalisation not in ("require", "rescale", "waive"):
-            raise InvalidModel(f"normalisation={normalisation!r}, must be 'require', 'rescale' or 'waive'")
+        _check_flags(observe_rewards, normalisation)
         exact = P.dtype == object
         check_weights(weights, exact)
         check_laws("nu", nu, exact)
@@ -312,6 +309,7 @@ class LatentMDP:
             return LatentMDP.from_arrays(**(known | changes))
         out = self._copy()  # laws are kept as they are, even where they were doubles and sum to 1 ± an ulp
         normalisation = changes.pop("normalisation", "require")
+        _check_flags(changes.get("observe_rewards", True), normalisation)
         if "H" in changes:
             changes["H"] = _check_horizon(changes["H"])
         out._set(**changes, scale=Fraction(1) if self.is_exact else 1.0)
@@ -366,6 +364,13 @@ class LatentMDP:
 
 
 _CACHED = {"support", "start", "reachable", "_totals", "largest_total", "richest_trajectory", "content_hash"}
+
+
+def _check_flags(observe_rewards: object, normalisation: object) -> None:
+    if not isinstance(observe_rewards, (bool, np.bool_)):
+        raise InvalidModel(f"observe_rewards={observe_rewards!r}, must be True or False")
+    if normalisation not in ("require", "rescale", "waive"):
+        raise InvalidModel(f"normalisation={normalisation!r}, must be 'require', 'rescale' or 'waive'")
 
 
 def _over_support(support: BoolVec, values: NDArray[Any]) -> NDArray[Any]:

@@ -70,7 +70,7 @@ class BeliefDP:
             More nodes are possible than `max_nodes`; rationals without memo.
         """
         tree = history_tree(lmdp)
-        limit = self.max_nodes or (500_000 if lmdp.is_exact else 20_000_000)
+        limit = self.max_nodes if self.max_nodes is not None else (500_000 if lmdp.is_exact else 20_000_000)
         bound = sum(tree.beliefs if self.memo else tree.sizes)
         if bound > limit:
             what = "beliefs" if self.memo else "histories"
@@ -95,7 +95,7 @@ class BeliefDP:
             "BeliefDP",
             Status.SOLVED,
             stats=stats,
-            _value=min(max(value, own), value),
+            _value=value,
         )
 
 

@@ -101,7 +101,7 @@ class _Walk:
         law = (
             [(1, int(choice))]
             if isinstance(choice, (int, np.integer))
-            else [(p, a) for a, p in enumerate(choice) if p != 0]
+            else [(p, a) for a, p in enumerate(checked_law(choice, history, lmdp)) if p != 0]
         )
         V = D = Act = G = zero
         square = zero
@@ -131,6 +131,21 @@ class _Walk:
                 D, Act, G = D + f * d, Act + f * act, G + f * g
         r = tree.R[s, a]
         return r + mean, D + square - mean * mean, Act, r * r + 2 * r * mean + G
+
+
+def checked_law(choice: Any, history: tuple[Any, ...], lmdp: LatentMDP) -> list[Any]:
+    """The probabilities of the actions after a history, refused if they are none."""
+    try:
+        law = list(choice)
+        right = all(p >= 0 for p in law) and abs(sum(law) - 1) <= (0 if lmdp.is_exact else 1e-9)
+    except TypeError:
+        right = False
+    if not right:
+        raise InvalidArgument(
+            f"latent_moments: {choice!r} after {history} is neither an action 0..{lmdp.A - 1} nor a law over "
+            "actions" + (" that sums to 1 exactly, as exact models need" if lmdp.is_exact else "")
+        )
+    return law
 
 
 # ---- the largest variance ----------------------------------------------------------------

@@ -120,3 +120,7 @@ def test_immutable() -> None:
     assert small().replace(H=3, normalisation="rescale").scale == 1.5
     with pytest.raises(InvalidArgument, match="gamma"):
         small().replace(gamma=1)
+    with pytest.raises(InvalidModel, match="observe_rewards='no'"):
+        small().replace(observe_rewards="no")
+    with pytest.raises(InvalidModel, match="normalisation='some'"):
+        small().replace(H=1, normalisation="some")

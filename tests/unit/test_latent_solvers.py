@@ -163,6 +163,15 @@ def test_refusals() -> None:
         largest_variance(rl.gallery.latent_three(), max_nodes=10)
     with pytest.raises(InvalidArgument, match="prune='best'"):
         AlphaDP("best")  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgument, match="max_nodes=0"):
+        BeliefDP(max_nodes=0).run(rl.gallery.latent_three())
+
+
+@pytest.mark.parametrize("law", [[0.5, 0.2], [1.5, -0.5], [float("nan"), 1.0], 1.0, None])
+def test_what_is_no_law_over_actions_is_refused(law: Any) -> None:
+    for x in (rl.gallery.latent_three(), rl.gallery.latent_three().float()):
+        with pytest.raises(InvalidArgument, match="nor a law over actions"):
+            latent_moments(x, lambda h: law)
 
 
 @settings(FEW, max_examples=12)
