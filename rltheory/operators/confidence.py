@@ -76,7 +76,8 @@ def confidence_sequence(
     Raises
     ------
     InvalidArgument
-        Without exactly one of bounds and sigma; α outside (0, 1); an observation outside its bounds or NaN.
+        Without exactly one of bounds and sigma; α outside (0, 1); no observations, or one
+        outside its bounds or NaN.
 
     Notes
     -----
@@ -92,9 +93,13 @@ def confidence_sequence(
     >>> bool(lo[-1] < 0.5 < hi[-1])
     True
     """
-    X = np.asarray(x, dtype=np.float64)
-    if X.ndim == 0:
-        raise InvalidArgument("confidence_sequence: x is a single number; need observations along axis 0")
+    try:
+        X = np.asarray(x, dtype=np.float64)
+    except (TypeError, ValueError) as exc:
+        raise InvalidArgument(f"confidence_sequence: x is no array of numbers ({exc})") from exc
+    if X.ndim == 0 or X.size == 0:
+        what = "a single number" if X.ndim == 0 else f"empty, of shape {X.shape}"
+        raise InvalidArgument(f"confidence_sequence: x is {what}; need observations along axis 0")
     if not 0 < alpha < 1:
         raise InvalidArgument(f"confidence_sequence: alpha={alpha} is outside (0, 1); use 0.05 for 95 %")
     if not np.isfinite(X).all():
@@ -108,6 +113,10 @@ def confidence_sequence(
             raise InvalidArgument("confidence_sequence: sigma and bounds are both given; give one of them")
         lo, hi = _sub_gaussian(flat, sigma, alpha, method or "mixture", best_at)
     else:
+        if best_at is not None:
+            raise InvalidArgument(
+                f"confidence_sequence: best_at={best_at} goes with sigma only; leave it out"
+            )
         lo, hi = _bounded(flat, lower, upper, alpha, method or "empirical-bernstein")
     if intersect:
         lo, hi = np.maximum.accumulate(lo, axis=0), np.minimum.accumulate(hi, axis=0)
@@ -138,7 +147,7 @@ def _sub_gaussian(
 ) -> tuple[Floats, Floats]:
     if not (np.isfinite(sigma) and sigma > 0):
         raise InvalidArgument(f"confidence_sequence: sigma={sigma} must be positive and finite")
-    if best_at is not None and not best_at > 0:
+    if best_at is not None and not 0 < best_at < np.inf:
         raise InvalidArgument(f"confidence_sequence: best_at={best_at} must be a positive sample size")
     t = np.arange(1, len(X) + 1, dtype=np.float64)
     if method == "mixture":
@@ -160,9 +169,10 @@ def _bounded(
         raise InvalidArgument(
             f"confidence_sequence: lower={lower}, upper={upper}; give both bounds, or sigma instead"
         )
-    if not (np.isfinite(lower) and np.isfinite(upper) and lower < upper):
+    if not (np.isfinite(lower) and np.isfinite(upper) and lower < upper and np.isfinite(upper - lower)):
         raise InvalidArgument(
-            f"confidence_sequence: lower={lower}, upper={upper}; need lower < upper, finite"
+            f"confidence_sequence: lower={lower}, upper={upper}; need lower < upper, finite, "
+            "their difference too"
         )
     outside = ~((lower <= X) & (upper >= X))
     if outside.any():

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import operator
 import queue
 import time
 import traceback
@@ -103,9 +104,15 @@ def sweep(
     >>> table["sum"]
     [1, 2, 2, 3]
     """
+    if not callable(fn):
+        raise InvalidArgument(f"sweep: fn={fn!r} cannot be called; pass a function")
+    if not isinstance(over, Mapping):
+        raise InvalidArgument(f"sweep: over is a {type(over).__name__}; pass a mapping {{parameter: values}}")
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise InvalidArgument(f"sweep: executor={executor!r} has no .submit; see concurrent.futures, or None")
     forget()
     points, parameters = _points(over)
-    seeded = None if seeds is None else [int(s) for s in (range(seeds) if isinstance(seeds, int) else seeds)]
+    seeded = None if seeds is None else _seeds(seeds)
     if seeded is not None and (not seeded or len(set(seeded)) < len(seeded)):
         raise InvalidArgument(f"sweep: seeds={seeded[:8]} must be distinct and at least one")
     if seeded is not None and "seed" in parameters:
@@ -123,6 +130,17 @@ def sweep(
         raise InvalidArgument("sweep: two points of the grid have equal values; drop one")
     shown = parameters if seeded is None else (*parameters, "seed")
     return _Sweep(fn, units, shown, code_key, executor, store, progress, retry).table()
+
+
+def _seeds(seeds: Iterable[int] | int) -> list[int]:
+    """The seeds as integers."""
+    try:
+        if isinstance(seeds, (bool, np.bool_)):
+            raise TypeError
+        given = range(seeds) if isinstance(seeds, (int, np.integer)) else seeds
+        return [operator.index(s) for s in given]
+    except TypeError:
+        raise InvalidArgument(f"sweep: seeds={seeds!r}, must be integers, or how many") from None
 
 
 def _points(over: Mapping[str, Any]) -> tuple[list[tuple[Row, Row, Any]], tuple[str, ...]]:

@@ -156,6 +156,12 @@ def test_units_and_axes():
         ([0.5], {"sigma": 1.0, "method": "betting"}, "does not go with sigma"),
         ([0.5], {"lower": 0, "upper": 1, "method": "mixture"}, "does not go with bounds"),
         (0.5, {"sigma": 1.0}, "single number"),
+        ([], {"sigma": 1.0}, r"x is empty, of shape \(0,\)"),
+        (np.zeros((3, 0)), {"lower": 0, "upper": 1}, r"x is empty, of shape \(3, 0\)"),
+        (["a"], {"sigma": 1.0}, "no array of numbers"),
+        ([0.5], {"sigma": 1.0, "best_at": math.inf}, "best_at=inf"),
+        ([0.5], {"lower": 0, "upper": 1, "best_at": 3}, "goes with sigma only"),
+        ([0.5], {"lower": -1e308, "upper": 1e308}, "their difference too"),
     ],
 )
 def test_refusals(x, given, says):

@@ -172,11 +172,22 @@ def test_a_broken_executor_is_said_aloud():
         ({"seed": [1]}, 1, "give seeds="),
         ({"error": [1]}, 1, "rename it"),
         ({"n": [object()]}, 1, "no content"),
+        ({"n": [1]}, [0.5, 1.5], "must be integers"),
+        ({"n": [1]}, True, "seeds=True, must be integers"),
+        ([1], 1, "over is a list"),
     ],
 )
 def test_refusals(over, seeds, says):
     with pytest.raises(InvalidArgument, match=says):
         rl.sweep(add, over=over, seeds=seeds)
+
+
+def test_what_cannot_be_called_is_refused():
+    with pytest.raises(InvalidArgument, match="fn=3 cannot be called"):
+        rl.sweep(3, over={"n": [1]})
+    with pytest.raises(InvalidArgument, match=r"executor=3 has no \.submit"):
+        rl.sweep(add, over={"n": [1]}, seeds=1, executor=3)
+    assert rl.sweep(add, over={"n": [1]}, seeds=np.int64(2))["seed"] == [0, 1]
 
 
 # ---- changed code and values ------------------------------------------------------------------
