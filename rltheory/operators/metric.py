@@ -236,7 +236,11 @@ def _values(V: Entries, metric: Metric, name: str = "V") -> StateVec:
         raise InvalidArgument(f"{name}: shape {arr.shape}, the metric has n={metric.n}; pass ({metric.n},)")
     if metric.is_exact and (arr.dtype == object or arr.dtype.kind in "iu"):
         return exact_array(arr)
-    return float_array(arr)
+    arr = float_array(arr)
+    if not np.isfinite(arr).all():
+        i = int(np.argmin(np.isfinite(arr)))
+        raise InvalidArgument(f"{name}[{i}]={arr[i]}, must be finite")
+    return arr
 
 
 def slopes(V: Entries, metric: Metric) -> NDArray[Any]:
@@ -265,7 +269,14 @@ def local_lipschitz(V: Entries, metric: Metric, eps: Real) -> Real:
     """L_ε(V): the largest slope over pairs with 0 < D_ij ≤ ε; 0 if there are none.
 
     Accuracy as for `lipschitz`.
+
+    Raises
+    ------
+    InvalidArgument
+        If eps < 0.
     """
+    if not eps >= 0:
+        raise InvalidArgument(f"local_lipschitz: eps={eps}, must be a distance ≥ 0")
     q, level = slopes(V, metric), np.asarray(eps)
     return q[np.less_equal(metric.D, level)].max()  # type: ignore[no-any-return]
 
@@ -288,6 +299,8 @@ def lipschitz_envelope(V: Entries, metric: Metric, c: Real) -> StateVec:
     if not c >= 0:
         raise InvalidArgument(f"lipschitz_envelope: c={c}, must be ≥ 0")
     v = _values(V, metric)
+    if c == math.inf:
+        return v.copy()
     if v.dtype == object:
         return np.asarray((v[None, :] + to_fraction(c) * metric.D).min(axis=1))
     return np.asarray((v[None, :] + float(c) * float_array(metric.D)).min(axis=1))
@@ -296,6 +309,11 @@ def lipschitz_envelope(V: Entries, metric: Metric, c: Real) -> StateVec:
 def value_lipschitz_bound(L_r: Real, K: Real, gamma: Real) -> Real:
     """L_r/(1 − γK): bounds L(V*) when rewards are L_r- and transitions K-Lipschitz; ∞ if γK ≥ 1.
 
+    Raises
+    ------
+    InvalidArgument
+        If L_r, K or gamma is negative or not a number.
+
     Source: Hinderer 2005; Müller 1996; Asadi, Misra, Littman 2018.
 
     Examples
@@ -303,5 +321,8 @@ def value_lipschitz_bound(L_r: Real, K: Real, gamma: Real) -> Real:
     >>> value_lipschitz_bound(1, 1, Fraction(9, 10)), value_lipschitz_bound(1, 2, 0.5)
     (Fraction(10, 1), inf)
     """
+    for name, x in (("L_r", L_r), ("K", K), ("gamma", gamma)):
+        if not x >= 0:
+            raise InvalidArgument(f"value_lipschitz_bound: {name}={x}, must be ≥ 0")
     left = 1 - gamma * K
     return L_r / left if left > 0 else math.inf

@@ -153,18 +153,23 @@ def wasserstein_inf(p: Entries, q: Entries, metric: Metric, *, drop: float = 1e-
     p, q
         (n,) laws.
     drop
-        In doubles up to this much mass may be left out: W_∞ jumps where a rounding error would have to
-        be moved far.
+        In doubles, mass below this is not carried along a path of its own, so up to 4n·drop may be left out:
+        W_∞ jumps where a rounding error would have to be moved far.
 
     Raises
     ------
     InvalidArgument
-        p or q is no law on the points of the metric.
+        p or q is no law on the points of the metric, or drop is outside [0, 1e-3/n].
 
     Complexity: O(log n) transports.
     """
     exact = _exactly(p, q, metric)
     a, b = (law(x, metric.n, name, exact=exact) for x, name in ((p, "p"), (q, "q")))
+    if not 0 <= drop <= 1e-3 / metric.n:
+        raise InvalidArgument(f"wasserstein_inf: drop={drop}, must be in [0, 1e-3/n]; 1e-12 is for rounding")
+    if not exact:  # sums that miss 1 by rounding would leave mass with nowhere to go
+        a, b = a / math.fsum(a), b / math.fsum(b)
+        drop = max(drop, DROP)
     levels: list[Any] = [0 * metric.D[0, 0], *metric.distances.tolist()]
     low, high = 0, len(levels) - 1
     best = _feasible(a, b, metric, levels[high], exact, drop)
@@ -310,6 +315,8 @@ def _pot(a: NDArray[Any], b: NDArray[Any], C: NDArray[Any]) -> tuple[Any, Any]:
 
 def _restricted(a: NDArray[Any], b: NDArray[Any], metric: Metric, within: Real, exact: bool) -> Transport:
     """Least cost over couplings supported on D ≤ within, bounded by the dual of that program."""
+    if not within >= 0:
+        raise InvalidArgument(f"wasserstein_1: within={within}, must be a distance ≥ 0 (None for any)")
     D = metric.D if exact else float_array(metric.D)
     C = np.where(np.less_equal(metric.D, np.asarray(within)), D, -1 + 0 * D)
     status, X, u, v = _network(a, b, C, exact)
