@@ -56,7 +56,10 @@ class LinearModelFit:
 def _mean(x: Array, weights: Entries | None) -> Any:
     if weights is None:
         return x.sum() / len(x)
-    return (np.asarray(weights) * x).sum()
+    w = np.asarray(weights)
+    if w.shape != x.shape or not all(v >= 0 for v in w.tolist()):
+        raise InvalidArgument(f"weights: shape {w.shape}; must be ({len(x)},), one a sample, and ≥ 0")
+    return (w * x).sum()
 
 
 def _pairs(**arrays: Entries) -> list[Array]:
@@ -66,6 +69,12 @@ def _pairs(**arrays: Entries) -> list[Array]:
     for name, x in zip(arrays, out, strict=True):
         if x.shape != out[0].shape or x.ndim != 2:
             raise InvalidArgument(f"{name}: shape {x.shape}, must be (N, n) = {out[0].shape} like the others")
+        if x.size == 0:
+            raise InvalidArgument(f"{name}: shape {x.shape}, must hold a sample at least")
+        if not np.isfinite(float_array(x)).all():
+            raise InvalidArgument(
+                f"{name}: holds {x.reshape(-1)[np.argmin(np.isfinite(float_array(x)))]}, must be finite"
+            )
     exact = all(x.dtype == object or x.dtype.kind in "iu" for x in out)
     return [exact_array(x) if exact else float_array(x) for x in out]
 
@@ -129,8 +138,17 @@ def clipped_gradients(g: Entries, quantile: float = 0.95) -> Array:
 
     What the authors' code does before squaring; it changes the loss, so no bound of the losses above is
     meant for clipped gradients.
+
+    Raises
+    ------
+    InvalidArgument
+        g is no (N, n) array of finite numbers, N ≥ 1, or quantile is outside [0, 1].
     """
-    arr = float_array(g)
+    arr = float_array(_pairs(g=g)[0])
+    if not 0 <= quantile <= 1:
+        raise InvalidArgument(
+            f"clipped_gradients: quantile={quantile} is outside [0, 1]; the authors use 0.95"
+        )
     size = np.linalg.norm(arr, axis=1)
     top = np.quantile(size, quantile)
     return arr * np.where(size > top, top / np.where(size > 0, size, 1.0), 1.0)[:, None]
@@ -173,7 +191,8 @@ def fit_linear_model(
     Raises
     ------
     InvalidArgument
-        Shapes that do not fit, rank < 1, or a rank limit on rationals.
+        Shapes that do not fit, numbers that are not finite, weights < 0, rank, max_iter < 1, restarts < 0,
+        or a rank limit on rationals.
 
     Complexity: O(nNq²), and O(nk²q² + (qk)³) an alternation, which does not touch the samples.
 
@@ -189,11 +208,17 @@ def fit_linear_model(
     A = A[:, None] if A.ndim == 1 else A
     if A.ndim != 2 or len(A) != len(S):
         raise InvalidArgument(f"fit_linear_model: Z has shape {A.shape}, must be ({len(S)}, q)")
+    if A.shape[1] == 0 or not np.isfinite(float_array(A)).all():
+        raise InvalidArgument(f"fit_linear_model: Z, shape {A.shape}, must hold finite numbers, q ≥ 1")
     n, q = S.shape[1], A.shape[1]
     exact = is_exact(S) and A.dtype.kind in "Oiu" and (weights is None or np.asarray(weights).dtype == object)
     limited = rank is not None and rank < min(n, q)
-    if rank is not None and rank < 1:
-        raise InvalidArgument(f"fit_linear_model: rank={rank}, must be ≥ 1 (or None)")
+    if rank is not None and not (rank >= 1 and rank == int(rank)):
+        raise InvalidArgument(f"fit_linear_model: rank={rank}, must be ≥ 1 and whole (or None)")
+    if restarts < 0 or max_iter < 1:
+        raise InvalidArgument(
+            f"fit_linear_model: restarts={restarts}, max_iter={max_iter}; need restarts ≥ 0 and max_iter ≥ 1"
+        )
     if exact and limited:
         raise InvalidArgument(
             f"fit_linear_model: rank={rank} of rationals; minimisers are irrational, pass doubles"
@@ -202,7 +227,7 @@ def fit_linear_model(
     A, S, G = cast(A), cast(S), cast(G)
     even: Any = Fraction(1, len(S)) if exact else 1.0 / len(S)
     w = np.full(len(S), even) if weights is None else cast(weights)
-    if w.shape != (len(S),) or (w < 0).any():
+    if w.shape != (len(S),) or not (w >= 0).all() or not np.isfinite(float_array(w)).all():
         raise InvalidArgument(f"fit_linear_model: weights must be ({len(S)},) and ≥ 0")
     if exact:
         W = np.array([_exact_row(A, S[:, j], w * G[:, j] ** 2) for j in range(n)])
@@ -213,7 +238,7 @@ def fit_linear_model(
     if not limited:
         return LinearModelFit(full, lower, lower, (lower,))
     assert rank is not None
-    return _low_rank(A, S, G, w, full, lower, rank, restarts, max_iter, seed)
+    return _low_rank(A, S, G, w, full, lower, int(rank), restarts, max_iter, seed)
 
 
 def _weighted(W: Array, A: Array, S: Array, G: Array, w: Array) -> Any:
