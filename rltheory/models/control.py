@@ -31,6 +31,17 @@ def _matrix(x: ArrayLike, name: str, shape: tuple[int | None, int | None]) -> ND
     return exact_array(arr)
 
 
+def _check_positive(R: NDArray[Any], name: str) -> None:
+    """R ≻ 0, decided in rationals where doubles cannot tell."""
+    from ..kernels import lq
+    from ..kernels.exact import to_fmpq_mat
+
+    values = np.linalg.eigvalsh(R.astype(np.float64))
+    doubt = 1e-10 * abs(values[-1])
+    if values[0] < -doubt or (values[0] <= doubt and not lq.positive_definite(to_fmpq_mat(exact_array(R)))):
+        raise InvalidModel(f"{name} has the eigenvalue {values[0]:.3g}, must be positive definite")
+
+
 @dataclass(frozen=True, eq=False)
 class LQR:
     """ẋ = Ax + Bu, cost ∫ xᵀQx + uᵀRu; V = xᵀPx, gain K = R⁻¹BᵀP, u = −Kx.
@@ -54,6 +65,8 @@ class LQR:
     def __post_init__(self) -> None:
         A = _matrix(self.A, "A", (None, None))
         n = len(A)
+        if n == 0:
+            raise InvalidModel("LQR: A has shape (0, 0), must be (n, n) with n ≥ 1")
         A = _matrix(A, "A", (n, n))
         B = _matrix(self.B, "B", (n, None))
         Q, R = _matrix(self.Q, "Q", (n, n)), _matrix(self.R, "R", (B.shape[1], B.shape[1]))
@@ -66,9 +79,9 @@ class LQR:
                     f"LQR: {name}[{i}, {j}]={X[i, j]} and {name}[{j}, {i}]={X[j, i]}; must be symmetric: use "
                     f"({name} + {name}ᵀ)/2"
                 )
-        least = float(np.linalg.eigvalsh(arrays[3].astype(np.float64))[0]) if len(R) else 1.0
-        if not least > 0:
-            raise InvalidModel(f"LQR: R has the eigenvalue {least:.3g}, must be positive definite")
+        if B.shape[1] == 0:
+            raise InvalidModel(f"LQR: B has shape {B.shape}, must be (n, m) with m ≥ 1 controls")
+        _check_positive(arrays[3], "LQR: R")
         for name, X in zip("ABQR", arrays, strict=True):
             X.flags.writeable = False
             object.__setattr__(self, name, X)
@@ -143,7 +156,7 @@ class ControlAffine:
     Raises
     ------
     InvalidModel
-        φ(0) ≠ 0, or shapes that do not fit.
+        φ(0) ≠ 0, R not symmetric and positive definite, or shapes that do not fit.
     """
 
     f: Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -163,6 +176,14 @@ class ControlAffine:
             raise InvalidModel(f"ControlAffine: features(0)[{i}]={phi[i]}, must be 0: V(0) = 0")
         if J.shape != (len(phi), self.n):
             raise InvalidModel(f"ControlAffine: gradient has shape {J.shape}, must be {(len(phi), self.n)}")
+        g, R = np.asarray(self.g(zero)), np.asarray(self.R, dtype=np.float64)
+        if g.ndim != 2 or len(g) != self.n or R.shape != (g.shape[1], g.shape[1]):
+            raise InvalidModel(
+                f"ControlAffine: g(0) has shape {g.shape} and R {R.shape}, must be ({self.n}, m) and (m, m)"
+            )
+        if not np.isfinite(R).all() or (R != R.T).any():
+            raise InvalidModel(f"ControlAffine: R={R.tolist()}, must be finite and symmetric")
+        _check_positive(R, "ControlAffine: R")
 
     def control(self, x: NDArray[np.float64], omega: NDArray[np.float64]) -> NDArray[np.float64]:
         """u = −½R⁻¹g(x)ᵀ∇V(x) for V = ωᵀφ."""

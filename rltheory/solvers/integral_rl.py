@@ -40,7 +40,7 @@ from .lyapunov import CertifiedMatrix, solve_lyapunov, solve_riccati
 
 RuleName = Literal["trapezoid", "simpson", "gauss"]
 Rule = RuleName | Matern | Wiener
-Ending = Literal["solved", "max_iter", "unstable", "diverged"]
+Ending = Literal["solved", "max_iter", "unstable", "diverged", "undetermined"]
 FAR = 1e12
 """Values beyond this many times the first count as diverged."""
 
@@ -88,8 +88,8 @@ class PolicyIterates:
     steps
         ‖ω_k − ω_{k−1}‖₂ after each step but the first.
     ending
-        "solved", "max_iter", "diverged", or "unstable": the next gain does not stabilise, so there is nothing
-        to evaluate.
+        "solved", "max_iter", "diverged", "unstable": the next gain does not stabilise, so there is nothing
+        to evaluate; or "undetermined": the data of a linear system do not see all of P.
     error
         Proved bound on ‖P − evaluation of the last gain by this rule‖₂, stored nodes and weights; 0 for
         rational Kleinman; None for data.
@@ -144,6 +144,8 @@ def _initial_gain(model: LQR, K0: ArrayLike | None) -> NDArray[Any]:
     K = np.asarray(zero if K0 is None else K0)
     if K.shape != zero.shape:
         raise InvalidArgument(f"K0: shape={K.shape}, must be {zero.shape}")
+    if not np.isfinite(K.astype(np.float64)).all():
+        raise InvalidArgument(f"K0={K.tolist()}, must be finite")
     K = exact_array(K) if model.is_exact else K.astype(np.float64)
     if (worst := unstable_eigenvalue(model.closed_loop(K))) is not None:
         raise InvalidArgument(
@@ -322,6 +324,8 @@ def quadrature_fixed_point(
     exact = model.exact()
     quadrature = window_rule(T, N, rule, nugget, exact=True, bits=2 * bits)
     start = solve_riccati(exact).X if near is None else np.asarray(near)
+    if start.shape != (model.n, model.n):
+        raise InvalidArgument(f"near: shape={start.shape}, must be {(model.n, model.n)}")
     with ball.precision(bits):
         box = fixed_point_balls(exact, quadrature, lq.ball_matrix(start))
         X = ball.midpoints(np.array(box.entries(), dtype=object)).reshape(start.shape)
@@ -376,8 +380,8 @@ class IntegralRL:
         Of the differential equation (nonlinear systems; linear ones are propagated by exponentials).
     scale_rows
         Divide each row by its norm before least squares: the rows of a decaying trajectory differ by orders
-        of
-        magnitude.  Harmless where the system is consistent, so the default is True for linear systems only.
+        of magnitude.  Harmless where the system is consistent, so the default is True for linear systems
+        only.
     """
 
     x0: Any
@@ -399,7 +403,8 @@ class IntegralRL:
         Raises
         ------
         InvalidArgument
-            An initial gain that does not stabilise, x0 of the wrong shape, or fewer windows than unknowns.
+            An initial gain that does not stabilise, x0 of the wrong shape or 0, fewer windows than unknowns,
+            T or tol or max_iter that are not positive.
         """
         from ._integral_data import run
 

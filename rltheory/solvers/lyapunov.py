@@ -291,8 +291,8 @@ def _expanding(Phi: NDArray[Any]) -> str:
 
 def _square(x: ArrayLike, name: str) -> NDArray[Any]:
     arr = np.asarray(x)
-    if arr.ndim != 2 or arr.shape[0] != arr.shape[1]:
-        raise InvalidArgument(f"{name}: shape={arr.shape}, must be (n, n)")
+    if arr.ndim != 2 or arr.shape[0] != arr.shape[1] or len(arr) == 0:
+        raise InvalidArgument(f"{name}: shape={arr.shape}, must be (n, n) with n ≥ 1")
     if arr.dtype == object:
         return arr
     arr = arr.astype(np.float64)
