@@ -21,6 +21,12 @@ DENSE_LIMIT = 1e12
 """Largest condition number of K that the dense method in doubles accepts."""
 
 
+_CLOSE = (
+    "bayesian_quadrature: two nodes, or a node and the end of the window, are too close together for the "
+    'state space in doubles; merge them, or use method="balls"'
+)
+
+
 def ball_weights(nodes: Sequence[Any], T: Any, cov: Covariance, nugget: Any = 0) -> tuple[list[arb], arb]:
     """Balls of (w, ∫∫k − zᵀw) for nodes in [0, T], at the working precision; e² for nugget 0.
 
@@ -104,15 +110,21 @@ def state_space_weights(
         gaps[0] = 0.0
     rest = (T - u[-1]) / unit
     rounded = np.round(np.append(gaps, rest), 12)
+    if (rounded[1:-1] == 0).any():
+        raise InvalidArgument(_CLOSE)
     lengths = sorted({float(g) for g in rounded if g > 0})
     at = {g: i for i, g in enumerate(lengths)}
     pairs = [_van_loan(full, m - 1, density, g) for g in lengths]
     start = np.zeros((m + 1, m + 1))
     start[:m, :m], start[m, m] = np.linalg.cholesky(P) if P.any() else P, math.sqrt(prior)
     steps = np.array([at.get(float(g), -1) for g in rounded], dtype=np.int64)
+    try:
+        noises = [np.linalg.cholesky(V) for _, V in pairs]
+    except np.linalg.LinAlgError as exc:
+        raise InvalidArgument(_CLOSE) from exc
     w, variance = filter_weights(
         np.array([A for A, _ in pairs]).reshape(-1, m + 1, m + 1),
-        np.array([np.linalg.cholesky(V) for _, V in pairs]).reshape(-1, m + 1, m + 1),
+        np.array(noises).reshape(-1, m + 1, m + 1),
         steps[:-1],
         start,
         nugget,

@@ -39,7 +39,7 @@ class Matern:
     lengthscale: Any
 
     def __post_init__(self) -> None:
-        if to_fraction(self.nu) not in _SMOOTHNESS:
+        if not math.isfinite(self.nu) or to_fraction(self.nu) not in _SMOOTHNESS:
             raise InvalidArgument(f"Matern: nu={self.nu}, must be 1/2, 3/2, 5/2 or 7/2")
         if not (math.isfinite(self.lengthscale) and self.lengthscale > 0):
             raise InvalidArgument(f"Matern: lengthscale={self.lengthscale}, must be finite and positive")
@@ -124,7 +124,7 @@ class Wiener:
         """The same covariance seen from a window that starts at a: offset + a."""
         if a < 0:
             raise InvalidArgument(f"Wiener: the window starts at {a}; min(t, t') needs a start ≥ 0")
-        return Wiener(self.offset + a)
+        return Wiener(to_fraction(self.offset) + to_fraction(a))
 
 
 Covariance = Matern | Wiener

@@ -87,7 +87,10 @@ class Quadrature:
 
     def integrate(self, values: Entries) -> Any:
         """Σ w_i f(t_i) for values (..., N)."""
-        return np.asarray(values) @ self.weights
+        f = np.asarray(values)
+        if f.ndim == 0 or f.shape[-1] != self.N:
+            raise InvalidArgument(f"integrate: values have shape {f.shape}, must be (..., {self.N})")
+        return f @ self.weights
 
     def balls(self) -> list[arb]:
         """The weights as balls that contain the true ones (the stored ones where `radius` is not known)."""
@@ -124,12 +127,12 @@ def even_nodes(T: Any, N: int, *, start: Any = 0) -> NDArray[Any]:
     Raises
     ------
     InvalidArgument
-        N < 2, or T ≤ 0.
+        N < 2 or not an integer, T ≤ 0, or start is not finite.
     """
-    if N < 2:
+    if not (isinstance(N, int | np.integer) and N >= 2):
         raise InvalidArgument(f"N={N}: a window has both its ends for nodes, so N ≥ 2 (N=2 is one trapezoid)")
-    if not (math.isfinite(T) and T > 0):
-        raise InvalidArgument(f"T={T}, a window has a finite length > 0")
+    if not (math.isfinite(T) and T > 0 and math.isfinite(start)):
+        raise InvalidArgument(f"T={T}, start={start}: a window has a finite length > 0 and a finite start")
     if isinstance(T, (Fraction, int)):
         return exact_array([to_fraction(start) + Fraction(i, N - 1) * T for i in range(N)])
     return np.linspace(float(start), float(start) + float(T), N)
@@ -147,8 +150,8 @@ def _nodes(nodes: Entries, window: tuple[Any, Any] | None, least: int) -> tuple[
         i = bad[0]
         raise InvalidArgument(f"nodes[{i}]={t[i]} and nodes[{i + 1}]={t[i + 1]}: must increase; sort them")
     a, b = window or (t[0], t[-1])
-    if not (a <= t[0] and t[-1] <= b and a < b):
-        raise InvalidArgument(f"window=({a}, {b}) must contain the nodes {t[0]} … {t[-1]}; widen it")
+    if not (a <= t[0] and t[-1] <= b and a < b and math.isfinite(a) and math.isfinite(b)):
+        raise InvalidArgument(f"window=({a}, {b}) must be finite and contain the nodes {t[0]} … {t[-1]}")
     return t, (a, b)
 
 
@@ -195,10 +198,12 @@ def gauss_legendre(T: Any, N: int, *, start: Any = 0) -> Quadrature:
     Raises
     ------
     InvalidArgument
-        N < 1, or T ≤ 0.
+        N < 1 or not an integer, T ≤ 0, or start is not finite.
     """
-    if N < 1 or not (math.isfinite(T) and T > 0):
-        raise InvalidArgument(f"gauss_legendre: N={N}, T={T}; need N ≥ 1 and T > 0")
+    if not (isinstance(N, int | np.integer) and N >= 1 and math.isfinite(T) and T > 0):
+        raise InvalidArgument(f"gauss_legendre: N={N}, T={T}; need a whole N ≥ 1 and T > 0")
+    if not math.isfinite(start):
+        raise InvalidArgument(f"gauss_legendre: start={start}, must be finite")
     x, w = np.polynomial.legendre.leggauss(N)
     a, half = float(start), float(T) / 2
     return Quadrature("Gauss–Legendre", a + half * (1 + x), half * w, (a, a + float(T)))
@@ -239,7 +244,8 @@ def bayesian_quadrature(
     Raises
     ------
     InvalidArgument
-        nugget < 0, an unknown method, or "dense" with cond K > 1e12.
+        nugget < 0, an unknown method, "dense" with cond K > 1e12, or nodes too close together for the state
+        space in doubles.
 
     Complexity: O(N) for state space, O(N³) else.
 
@@ -260,6 +266,8 @@ def bayesian_quadrature(
         method = "balls" if t.dtype == object else "state-space"
     name = f"Matérn-{to_fraction(cov.nu)}" if isinstance(cov, Matern) else "Wiener"
     seen = cov.shifted(a)
+    if not (bits == 0 or bits >= 2):
+        raise InvalidArgument(f"bits={bits}, must be ≥ 2 (0: as many as it takes)")
     if method == "balls":
         return _in_balls(name, t, (a, b), cov, seen, nugget, bits)
     u = np.asarray(t, dtype=np.float64) - float(a)
@@ -319,6 +327,8 @@ def worst_case_error(
     w = np.asarray(weights)
     if w.shape != t.shape:
         raise InvalidArgument(f"weights: shape={w.shape}, one a node: {t.shape}")
+    if not np.isfinite(w.astype(np.float64)).all():
+        raise InvalidArgument(f"weights: {w.tolist()}, must be finite")
     seen = cov.shifted(to_fraction(a))
     u = [to_fraction(v) - to_fraction(a) for v in t]
     bits = 256
