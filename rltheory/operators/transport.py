@@ -156,6 +156,11 @@ def wasserstein_inf(p: Entries, q: Entries, metric: Metric, *, drop: float = 1e-
         In doubles, mass below this is not carried along a path of its own, so up to 4n·drop may be left out:
         W_∞ jumps where a rounding error would have to be moved far.
 
+    Returns
+    -------
+    `Transport`; in doubles its value is proved for laws that miss p and q by the mass left out, no more: a
+    mass of 1e-13 that has to go far is not seen.  Rational laws see everything.
+
     Raises
     ------
     InvalidArgument
