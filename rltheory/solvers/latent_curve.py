@@ -10,9 +10,11 @@ import numpy as np
 from ..arrays import FloatVec
 from ..errors import InvalidArgument
 from ..models.latent import LatentMDP
+from ..operators.latent import history_tree
+from ._latent_rounding import rounding
 from ._progress import Progress
 from .agents.base import Task
-from .agents.latent import LatentRun, check_normalised, start_optima
+from .agents.latent import LatentRun, check_normalised, optima_within
 from .regret_curve import RegretCurve
 
 POINTS = 600
@@ -80,7 +82,7 @@ def latent_regret(
     check_normalised(lmdp)
     K = int(K)
     model = lmdp.float()
-    optima = start_optima(model)
+    optima, doubt = optima_within(model)
     mass = model.start.sum(axis=0)
     episodes = recorded(K, points)
     at = episodes - 1
@@ -95,13 +97,15 @@ def latent_regret(
     on = mass > 0
     optimum = float(optima.sum())
     paid = np.array([r.paid for r in runs])
+    pseudo = np.array([r.regret.cumsum()[at] for r in runs])
+    per_episode = doubt + 2 * rounding(history_tree(model)) + 2.0**-52 * optimum
     return RegretCurve(
         agent=agent,
         model=model,
         task=task,
         seeds=chosen,
         episodes=episodes,
-        pseudo=np.array([r.regret.cumsum()[at] for r in runs]),
+        pseudo=pseudo,
         regret=np.array([r.start_regret.cumsum()[at] for r in runs]),
         realised=(optimum - paid).cumsum(axis=1)[:, at],
         gaps=gaps[:, at],
@@ -111,7 +115,7 @@ def latent_regret(
         lost=np.where(lost.any(axis=1), lost.argmax(axis=1), -1),
         optimum=optimum,
         largest=float((optima[on] / mass[on]).max()),
-        error=np.asarray(episodes * (1e-15 * (4 + 2 * model.H * model.S)), dtype=np.float64),
+        error=episodes * per_episode + episodes * 2.0**-53 * np.abs(pseudo).max(axis=0),
         shift=0.0,
         verified=False,
     )

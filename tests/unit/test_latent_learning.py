@@ -16,7 +16,7 @@ from rltheory.operators.latent import history_tree
 from rltheory.solvers.agents import MVP
 from rltheory.solvers.agents.latent import LatentOptimism, _Work, start_optima
 from rltheory.solvers.agents.merged import MergedAgent, markov_values
-from rltheory.solvers.latent_alpha import alpha_sets
+from rltheory.solvers.latent_alpha import AlphaDP, alpha_sets
 from rltheory.solvers.latent_belief import BeliefDP
 from rltheory.solvers.latent_curve import latent_regret
 
@@ -285,6 +285,21 @@ def test_curves_are_the_runs():
     for given, says in (({"K": 0}, "K=0"), ({"K": 5, "seeds": []}, "no seeds")):
         with pytest.raises(InvalidArgument, match=says):
             latent_regret(LatentOptimism(), EASY, **given)
+
+
+def test_the_error_covers_what_the_optimum_may_be_off(monkeypatch):
+    curve = latent_regret(LatentOptimism(scale=0.02), EASY, K=50, seeds=1)
+    best = BeliefDP().run(EASY.float())
+    assert 50 * (best.upper - curve.optimum) <= curve.error[-1] < 1e-10
+    pruned = AlphaDP().run(EASY.float())
+    monkeypatch.setattr(BeliefDP, "run", refuse)
+    wide = latent_regret(LatentOptimism(scale=0.02), EASY, K=50, seeds=1)
+    assert wide.error[-1] >= 50 * (pruned.upper - wide.optimum) > curve.error[-1]
+
+
+def refuse(self, lmdp):
+    """What `BeliefDP` does with a model that is too large."""
+    raise InvalidArgument("too many beliefs")
 
 
 def test_regret_of_a_latent_model_goes_to_latent_learners():

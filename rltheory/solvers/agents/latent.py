@@ -217,6 +217,11 @@ def check_normalised(lmdp: LatentMDP) -> None:
 
 def start_optima(lmdp: LatentMDP) -> FloatVec:
     """(S,) w∘ν(s)·V*(s) as doubles, V* = Σ_s of them; by beliefs, or, if those are many, by alphas."""
+    return optima_within(lmdp)[0]
+
+
+def optima_within(lmdp: LatentMDP) -> tuple[FloatVec, float]:
+    """`start_optima` and a bound on the error of their sum, pruning and rounding included."""
     from ..latent_alpha import AlphaDP
     from ..latent_belief import BeliefDP
 
@@ -226,7 +231,8 @@ def start_optima(lmdp: LatentMDP) -> FloatVec:
     except InvalidArgument:
         sol = AlphaDP().run(model)
     out: FloatVec = (model.start.T * sol.alpha).sum(axis=1)
-    return out
+    total = float(out.sum())
+    return out, max(float(sol.upper) - total, total - float(sol.lower), 0.0)
 
 
 def anywhere(tree: HistoryTree) -> NDArray[np.uint8]:
