@@ -312,6 +312,16 @@ def test_reward_bonuses_are_added() -> None:
     assert learner.memory.rows[0, 0, 0] + learner.memory.rows[2, 0, 0] == pytest.approx(last)
 
 
+def test_posterior_sampling_does_not_look_for_rewards() -> None:
+    """One state, arms paying 0.1 and 1: the second is never tried where rewards must be learned."""
+    arms = rl.FiniteHorizonMDP([[[1.0], [1.0]]], [[0.1, 1.0]], 1)
+    learned = rl.regret(PSRL(), arms, K=200, seeds=[0], rewards="unknown")
+    assert learned.final[0] == pytest.approx(180)
+    assert rl.regret(PSRL(), arms, K=200, seeds=[0]).final[0] == 0
+    for agent in (UCRL2(scale=0.05), BernsteinBonus(scale=0.1)):
+        assert rl.regret(agent, arms, K=200, seeds=[0], rewards="unknown").final[0] < 90
+
+
 def test_a_pooled_model_may_be_learned_by_step() -> None:
     pooled = rl.regret(BernsteinBonus(scale=0.1), RIVER, K=300, seeds=range(3))
     by_step = rl.regret(BernsteinBonus(scale=0.1), RIVER, K=300, seeds=range(3), stationary=False)

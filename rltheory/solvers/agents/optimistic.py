@@ -3,6 +3,9 @@
 All plan by  Q_h = vmax if N = 0, else min{vmax, R + P̂V̄_{h+1} + c·b_h},  V̄_h = max_a Q_h,  and play the
 greedy policy; N, P̂ are visits and frequencies, 𝕍(p, v) = Σpv² − (Σpv)², T = KH.  c = 1 (`scale`) is the
 published algorithm; at laptop scale its bonuses seldom leave vmax, and experiments use c ≪ 1.
+
+Unknown rewards: R is the mean of those seen, and b_h grows by √(L/(2N)), L (or λ) the learner's log factor;
+MVP has Var(r) in its bonus instead, which is 0 where rewards are known.
 """
 
 from __future__ import annotations

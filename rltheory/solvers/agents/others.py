@@ -1,4 +1,8 @@
-"""Learners without a bonus on the model: UCRL2, posterior sampling, Q-learning, and two plain baselines."""
+"""Learners without a bonus on the model: UCRL2, posterior sampling, Q-learning, and two plain baselines.
+
+Unknown rewards: UCRL2 adds c√(7 ln(2SAt/δ)/(2 max(1, N))) to the mean of those seen; Q-learning takes them as
+they come; PSRL and explore-then-commit plan with the mean, 0 where none was seen.
+"""
 
 from __future__ import annotations
 
@@ -45,6 +49,9 @@ class UCRL2:
 @dataclass(frozen=True)
 class PSRL:
     """Each episode plays the optimal policy of a model drawn from Dirichlet(α/S + counts).
+
+    Only transitions are drawn.  With unknown rewards it plans with their means, 0 for pairs never tried, and
+    may then never try them: its regret can be linear.
 
     Raises
     ------
