@@ -75,7 +75,7 @@ class SweepTable:
         """The rows whose columns have these values."""
         for name in values:
             self.column(name)
-        keep = tuple(r for r in self.rows if all(r.get(k) == v for k, v in values.items()))
+        keep = tuple(r for r in self.rows if all(_same(r.get(k), v) for k, v in values.items()))
         return SweepTable(keep, self.reused, self.stale, self.parameters)
 
     def to_dataframe(self) -> Any:
@@ -104,6 +104,12 @@ class SweepTable:
         ]
         tail = f"{count(len(self.rows), 'run')}, {len(self.failed)} failed, {self.reused} from the store"
         return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table><p>{tail}</p>"
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        return np.shape(a) == np.shape(b) and bool(np.all(np.equal(a, b)))
+    return bool(a == b)
 
 
 def _cell(value: Any) -> str:

@@ -182,6 +182,12 @@ def test_refusals(over, seeds, says):
         rl.sweep(add, over=over, seeds=seeds)
 
 
+def test_rows_are_chosen_by_arrays_too():
+    table = rl.sweep(lambda n: {"path": np.arange(n)}, over={"n": [2, 3]})
+    assert table.where(path=np.arange(3))["n"] == [3]
+    assert len(table.where(path=2)) == 0
+
+
 def test_what_cannot_be_called_is_refused():
     with pytest.raises(InvalidArgument, match="fn=3 cannot be called"):
         rl.sweep(3, over={"n": [1]})
