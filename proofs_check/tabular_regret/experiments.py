@@ -1,16 +1,19 @@
-"""The two experiments: regret against the horizon, and learners on RiverSwim.
+"""The experiments: regret against the horizon, learners on RiverSwim, the worst gap of a bandit.
 
 E1  sticky MDP, total reward at most 1, K = 3000: final regret at H = 8, …, 128, every learner.
 E2  RiverSwim, S = 4, H = 10, K = 2000, rewards in [0, 1]: published constants against scaled ones.
+E3  needle MDP, N = 4, gaps ¼, …, 8 times √(N/K): which gap costs a learner most, in units of √(NK).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import rltheory as rl
+from rltheory.errors import InvalidArgument
 from rltheory.solvers import (
     EULER,
     MVP,
@@ -26,6 +29,8 @@ from rltheory.solvers import (
     regret_table,
 )
 
+from .setting import played_needles
+
 HORIZONS = (8, 16, 32, 64, 128)
 LEARNERS = (UCBVI(scale=0.02), MVP(scale=0.02), BernsteinBonus(scale=0.3), QUCB(scale=0.02), PSRL())
 RIVER = (
@@ -39,6 +44,9 @@ RIVER = (
     UCBVI("bernstein", scale=0.02),
     PSRL(),
 )
+
+
+MULTIPLES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 @dataclass(frozen=True)
@@ -101,3 +109,16 @@ def river(seeds: Sequence[int] = range(1), K: int = 2000, learners: Sequence[Any
     model = rl.gallery.river_swim_episodes(4, 10)
     agents = (*learners, RandomAgent())
     return River(tuple(rl.regret(a, model, K=K, seeds=seeds, progress=False) for a in agents))
+
+
+def gap_multiples(
+    K: int = 2**10,
+    seeds: int = 100,
+    multiples: Sequence[float] = MULTIPLES,
+    learners: Sequence[Any] = (UCBVI(scale=0.02), BernsteinBonus(scale=0.3)),
+) -> dict[Any, dict[float, float]]:
+    """E3: learner → multiple of the gap √(4/K) → mean regret over √(4K); the gap may be at most ½."""
+    if max(multiples) * math.sqrt(4 / K) > 0.5:
+        raise InvalidArgument(f"gap_multiples: multiples={multiples}, gaps > ½ at K={K}; take more episodes")
+    unit = math.sqrt(4 * K)
+    return {a: {x: float(played_needles(a, K, seeds, x).mean()) / unit for x in multiples} for a in learners}

@@ -8,8 +8,21 @@ import numpy as np
 import pytest
 
 import rltheory as rl
+from proofs_check.tabular_regret.experiments import MULTIPLES, gap_multiples
+from rltheory.errors import InvalidArgument
 from rltheory.kernels import regret as kernel
-from rltheory.solvers import EULER, MVP, PSRL, QUCB, UCBVI, UCRL2, BernsteinBonus, CompiledLearner, Task
+from rltheory.solvers import (
+    EULER,
+    MVP,
+    PSRL,
+    QUCB,
+    UCBVI,
+    UCRL2,
+    BernsteinBonus,
+    CompiledLearner,
+    RandomAgent,
+    Task,
+)
 
 CHAIN = rl.gallery.regret_chain()
 RIVER = rl.gallery.river_swim_episodes(4, 10)
@@ -205,3 +218,15 @@ def test_bayes_regret_of_the_needle_bandit() -> None:
         (3, 10): 0.77417857,
     }.items():
         assert float(Bandit(N, T).bayes) == pytest.approx(value, abs=1e-6)
+
+
+def test_the_worst_gap_of_a_bandit() -> None:
+    """The section's scan of gaps at K = 2¹⁰: at most 0.86√(NK) and 0.48√(NK), but for sampling error."""
+    found = gap_multiples(seeds=200)
+    hoeffding, bernstein = found.values()
+    assert 0.75 < max(hoeffding.values()) < 0.86 + 0.06
+    assert 0.40 < max(bernstein.values()) < 0.48 + 0.06
+    uniform = gap_multiples(seeds=4, learners=[RandomAgent()])[RandomAgent()]
+    assert uniform == pytest.approx({x: 0.75 * x for x in MULTIPLES})
+    with pytest.raises(InvalidArgument, match="gaps > ½"):
+        gap_multiples(K=2**9)
