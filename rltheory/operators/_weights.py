@@ -21,6 +21,15 @@ DENSE_LIMIT = 1e12
 """Largest condition number of K that the dense method in doubles accepts."""
 
 
+SPARSE = 1e4
+"""Beyond this mean step times rate the derivatives of a Matérn path are too large for doubles."""
+
+
+def is_sparse(step: float, cov: Covariance) -> bool:
+    """True where the state space loses digits and K is nearly the identity."""
+    return isinstance(cov, Matern) and cov.rate() * step > SPARSE
+
+
 _CLOSE = (
     "bayesian_quadrature: two nodes, or a node and the end of the window, are too close together for the "
     'state space in doubles; merge them, or use method="balls"'
@@ -99,6 +108,11 @@ def state_space_weights(
 
     unit = T / max(len(u) - 1, 1)
     if isinstance(cov, Matern):
+        if is_sparse(unit, cov):
+            raise InvalidArgument(
+                "bayesian_quadrature: nodes are too many lengthscales apart for the state space in doubles "
+                f'(mean step {unit:g}, {cov}); use method="dense" or "balls"'
+            )
         F, density, P = state_matrices(cov.p, cov.rate() * unit)
     else:
         F, density, P = np.zeros((1, 1)), unit, np.array([[float(cov.offset)]])

@@ -24,7 +24,14 @@ from numpy.typing import NDArray
 from ..arrays import Entries, exact_array, to_fraction
 from ..errors import InvalidArgument
 from ..kernels import ball
-from ._weights import ball_error, ball_weights, dense_weights, state_space_weights, wiener_weights
+from ._weights import (
+    ball_error,
+    ball_weights,
+    dense_weights,
+    is_sparse,
+    state_space_weights,
+    wiener_weights,
+)
 from .covariances import Covariance, Matern, Wiener
 
 Method = Literal["auto", "state-space", "dense", "balls"]
@@ -81,7 +88,11 @@ class Quadrature:
             return None
         h = self.T / (self.N - 1)
         gaps = self.nodes[1:] - self.nodes[:-1]
-        even = all(abs(g - h) <= (0 if isinstance(h, Fraction) else 1e-12 * h) for g in gaps)
+        slack: Any = 0
+        if not isinstance(h, Fraction):  # gaps far from 0 are known up to the rounding of their ends
+            ulp = 4 * float(np.spacing(max(abs(self.nodes[0]), abs(self.nodes[-1]))))
+            slack = min(max(1e-12 * h, ulp), 1e-6 * h)
+        even = all(abs(g - h) <= slack for g in gaps)
         at_ends = self.nodes[0] == self.window[0] and abs(self.nodes[-1] - self.window[1]) <= 1e-12 * self.T
         return h if even and at_ends else None
 
@@ -233,7 +244,8 @@ def bayesian_quadrature(
     method
         "state-space": O(N) in doubles, stable (relative error of weights seen below 1e-5 for Matérn-7/2 with
         129 nodes); "dense": Cholesky in doubles, refused where K is too ill-conditioned; "balls": dense, with
-        a proved radius.  "auto" takes balls for rational nodes and state space for doubles.
+        a proved radius.  "auto" takes balls for rational nodes and state space for doubles (dense where
+        nodes are 1e4 lengthscales apart: K is nearly the identity, derivatives would overflow).
     bits
         Working precision of balls; 2·(40 + N)·log₂10, doubled until the radius is below 1e-25, if 0.
 
@@ -263,7 +275,8 @@ def bayesian_quadrature(
     if method not in ("auto", "state-space", "dense", "balls"):
         raise InvalidArgument(f"method={method!r}, must be one of auto, state-space, dense, balls")
     if method == "auto":
-        method = "balls" if t.dtype == object else "state-space"
+        sparse = is_sparse(float(b - a) / max(len(t) - 1, 1), cov)
+        method = "balls" if t.dtype == object else "dense" if sparse else "state-space"
     name = f"Matérn-{to_fraction(cov.nu)}" if isinstance(cov, Matern) else "Wiener"
     seen = cov.shifted(a)
     if not (bits == 0 or bits >= 2):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -96,14 +97,20 @@ def nonlinear_windows(
     return np.array(rows), np.array(rhs), state(count * T)[:-1]
 
 
-def least_squares(Theta: Array, Xi: Array, scale: bool) -> tuple[Array, float, Array, int]:
-    """(Θ⁺Ξ, ‖Θω − Ξ‖, singular values of Θ, rank in doubles); rows are divided by their norms if `scale`."""
+def least_squares(Theta: Array, Xi: Array, scale: bool) -> tuple[Array, float, Array]:
+    """(Θ⁺Ξ, ‖Θω − Ξ‖, singular values of Θ); rows divided by their norms first if `scale`."""
     sigma = np.linalg.svd(Theta, compute_uv=False)
     size = np.linalg.norm(Theta, axis=1, keepdims=True) if scale else np.ones((len(Theta), 1))
     size[size == 0] = 1.0
-    omega, _, rank, _ = np.linalg.lstsq(Theta / size, Xi / size[:, 0], rcond=1e-15)
-    residual = float(np.linalg.norm(Theta @ omega - Xi))
-    return omega, residual, np.asarray(sigma, dtype=np.float64), int(rank)
+    omega = np.linalg.lstsq(Theta / size, Xi / size[:, 0], rcond=1e-15)[0]
+    return omega, float(np.linalg.norm(Theta @ omega - Xi)), np.asarray(sigma, dtype=np.float64)
+
+
+def rank_of(Theta: Array) -> int:
+    """Rank of the rows divided by their norms, as least squares in doubles sees it."""
+    size = np.linalg.norm(Theta, axis=1, keepdims=True)
+    sigma = np.linalg.svd(Theta / np.where(size > 0, size, 1.0), compute_uv=False)
+    return int((sigma > 1e-15 * sigma[0]).sum())
 
 
 def run(solver: IntegralRL, model: LQR | ControlAffine) -> PolicyIterates:
@@ -128,10 +135,10 @@ def run(solver: IntegralRL, model: LQR | ControlAffine) -> PolicyIterates:
         raise InvalidArgument(f"x0: shape={x.shape}, must be ({model.n},)")
     if not np.isfinite(x).all() or not x.any():
         raise InvalidArgument(f"x0={x.tolist()}, must be finite and not 0: a system at rest shows nothing")
-    if not (np.isfinite(solver.T) and solver.T > 0):
+    if not (math.isfinite(solver.T) and solver.T > 0):
         raise InvalidArgument(f"T={solver.T}, a window has a finite length > 0")
-    if not (solver.tol > 0 and solver.max_iter >= 1):
-        raise InvalidArgument(f"tol={solver.tol}, max_iter={solver.max_iter}; need tol > 0 and max_iter ≥ 1")
+    if not (solver.tol >= 0 and solver.max_iter >= 1):
+        raise InvalidArgument(f"tol={solver.tol}, max_iter={solver.max_iter}; need tol ≥ 0 and max_iter ≥ 1")
     if solver.windows < unknowns:
         raise InvalidArgument(
             f"windows={solver.windows} rows for {unknowns} unknowns; use at least {unknowns}"
@@ -154,7 +161,7 @@ def run(solver: IntegralRL, model: LQR | ControlAffine) -> PolicyIterates:
             Theta, Xi, x = linear_windows(F, (M + M.T) / 2, x, rule, solver.T, solver.windows)
         else:
             Theta, Xi, x = nonlinear_windows(model, omega, x, rule, solver.T, solver.windows, solver.rtol)
-        new, residual, sigma, rank = least_squares(Theta, Xi, scale)
+        new, residual, sigma = least_squares(Theta, Xi, scale)
         residuals.append(residual)
         if isinstance(model, LQR):
             P = as_matrix(new, model.n)
@@ -169,7 +176,7 @@ def run(solver: IntegralRL, model: LQR | ControlAffine) -> PolicyIterates:
             steps.append(step)
             if step < solver.tol:
                 ending, message = "solved", ""
-                if linear and rank < unknowns:
+                if linear and (rank := rank_of(Theta)) < unknowns:
                     ending = "undetermined"
                     message = (
                         f"the trajectory determines {rank} of the {unknowns} entries of P; start from an x0 "

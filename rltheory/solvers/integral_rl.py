@@ -404,7 +404,7 @@ class IntegralRL:
         ------
         InvalidArgument
             An initial gain that does not stabilise, x0 of the wrong shape or 0, fewer windows than unknowns,
-            T or tol or max_iter that are not positive.
+            T ≤ 0, tol < 0 or max_iter < 1.
         """
         from ._integral_data import run
 

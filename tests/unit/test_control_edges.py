@@ -103,6 +103,7 @@ def test_converging_on_data_that_miss_a_mode_is_no_solution() -> None:
     with pytest.raises(NotConverged, match="1 of the 3 entries of P"):
         out.raise_if_failed()
     assert IntegralRL((1.0, 1.0)).run(model).ending == "solved"
+    assert IntegralRL((1.0, 1.0), T=Fraction(1, 10), tol=0.0, max_iter=2).run(model).ending == "max_iter"
 
 
 def test_a_fixed_point_is_sought_near_a_matrix_of_its_size() -> None:

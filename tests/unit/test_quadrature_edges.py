@@ -16,6 +16,7 @@ from rltheory.operators import (
     bayesian_quadrature,
     even_nodes,
     gauss_legendre,
+    simpson,
     trapezoid,
     worst_case_error,
 )
@@ -87,3 +88,25 @@ def test_an_exact_window_keeps_a_covariance_in_doubles_exact() -> None:
     for i in range(3):  # K w = z without rounding
         row = sum((offset + min(u[i], u[j])) * rule.weights[j] for j in range(3))
         assert row == offset * T + u[i] * T - u[i] ** 2 / 2
+
+
+def test_windows_far_from_zero_are_still_evenly_spaced() -> None:
+    t = 1e6 + np.linspace(0.0, 0.1, 5)
+    assert simpson(t).integrate((t - 1e6) ** 3) == pytest.approx(0.1**4 / 4, rel=1e-7)
+    t[2] += 1e-6
+    with pytest.raises(InvalidArgument, match="not evenly spaced"):
+        simpson(t)
+
+
+@pytest.mark.parametrize("nu", [0.5, 1.5, 2.5, 3.5])
+@pytest.mark.parametrize("lengthscale", [1e-3, 1e-6, 1e-12])
+def test_lengthscales_far_below_the_mesh_are_right_or_refused(nu: float, lengthscale: float) -> None:
+    nodes, cov = np.linspace(0.0, 1.0, 5), Matern(nu, lengthscale)
+    balls = bayesian_quadrature(nodes, cov, method="balls")
+    rule = bayesian_quadrature(nodes, cov)
+    np.testing.assert_allclose(rule.weights, balls.weights.astype(np.float64), rtol=1e-5)
+    assert rule.error() == pytest.approx(float(balls.error().upper), rel=1e-5)
+    if lengthscale < 1e-5:
+        assert rule.method == "dense, doubles"
+        with pytest.raises(InvalidArgument, match="too many lengthscales apart"):
+            bayesian_quadrature(nodes, cov, method="state-space")
