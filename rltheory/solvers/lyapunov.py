@@ -26,7 +26,7 @@ from ..models.control import LQR
 BITS = 128
 """Working precision of the certificates."""
 STABILISABLE = 1e-10
-"""σ_min[A − λI, B] at or below this share of ‖[A, B]‖ counts as not stabilisable."""
+"""σ_min[(A − λI)/‖A‖, B/‖B‖] at or below this counts as not stabilisable."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +152,8 @@ def solve_riccati(model: LQR) -> CertifiedMatrix:
     floats = model.float() if model.is_exact else model
     _check_pair(floats)
     try:
-        P = _even(solve_continuous_are(floats.A, floats.B, floats.Q, floats.R))
+        B = np.linalg.solve(np.linalg.cholesky(floats.R), floats.B.T).T  # controls in units of their cost
+        P = _even(solve_continuous_are(floats.A, B, floats.Q, np.eye(floats.m)))
     except np.linalg.LinAlgError as exc:
         raise InvalidModel(f"solve_riccati: no stabilising solution ({exc}); check stabilisability") from exc
     if model.is_exact:
@@ -237,19 +238,24 @@ def stein_error(Phi: Any, W: Any, X: NDArray[np.float64]) -> float:
 def _check_pair(model: LQR) -> None:
     """Hautus tests at the eigenvalues of A with real part ≥ 0."""
     A, B, Q = model.A, model.B, model.Q
-    n, size = len(A), max(float(np.linalg.norm(A)), float(np.linalg.norm(B)), 1e-300)
+    n, size = len(A), max(float(np.linalg.norm(A)), 1e-300)
+    B, Q = (X / (float(np.linalg.norm(X)) or 1.0) for X in (B, Q))  # units of control and cost do not matter
     for value in np.linalg.eigvals(A):
         if value.real < -1e-12 * size:
             continue
-        reach = np.linalg.svd(np.hstack([A - value * np.eye(n), B.astype(complex)]), compute_uv=False)[-1]
-        if reach <= STABILISABLE * size:
+        reach = np.linalg.svd(
+            np.hstack([(A - value * np.eye(n)) / size, B.astype(complex)]), compute_uv=False
+        )[-1]
+        if reach <= STABILISABLE:
             raise InvalidModel(
                 f"LQR: (A, B) is not stabilisable: no control moves the eigenvalue {value:.6g} of A "
                 "(real part ≥ 0); change B or remove that mode"
             )
         if abs(value.real) <= 1e-12 * size:
-            seen = np.linalg.svd(np.vstack([A - value * np.eye(n), Q.astype(complex)]), compute_uv=False)[-1]
-            if seen <= STABILISABLE * max(size, float(np.linalg.norm(Q))):
+            seen = np.linalg.svd(
+                np.vstack([(A - value * np.eye(n)) / size, Q.astype(complex)]), compute_uv=False
+            )[-1]
+            if seen <= STABILISABLE:
                 raise InvalidModel(
                     f"LQR: Q does not see the undamped eigenvalue {value:.6g} of A: no stabilising solution; "
                     "add a cost on that mode"

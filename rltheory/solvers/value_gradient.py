@@ -294,8 +294,25 @@ def _low_rank(
     ends = _alternate(np.array(starts), moments, cross, max_iter)
     losses = [_weighted(W, A, S, G, w) for W in ends]
     best = int(np.argmin(losses))
-    ones = bool((G[0, 0] == G).all())
-    return LinearModelFit(ends[best], losses[best], losses[best] if ones else lower, tuple(losses))
+    W, loss = ends[best], losses[best]
+    if bool((G[0, 0] == G).all()):  # the optimum is known, whatever the scale of the features
+        known = _eckart_young(A, S, w, rank)
+        if (least := _weighted(known, A, S, G, w)) < loss * (1 - 1e-9):
+            W, loss = known, least
+        lower = loss
+    return LinearModelFit(W, loss, lower, tuple(losses))
+
+
+def _eckart_young(A: Array, S: Array, w: Array, rank: int) -> Array:
+    """The W of rank ≤ k and least Σ w_i ‖Wz_i − s_i‖²: the fit on orthonormal features, truncated."""
+    root = np.sqrt(w)[:, None]
+    U, d, Vt = np.linalg.svd(root * A, full_matrices=False)
+    keep = d > 2.0**-52 * max(A.shape) * d[0]
+    if not keep.any():
+        return np.zeros((S.shape[1], A.shape[1]))
+    left, size, right = np.linalg.svd(U[:, keep].T @ (root * S), full_matrices=False)
+    truncated = (left[:, :rank] * size[:rank]) @ right[:rank]
+    return np.asarray(((Vt[keep].T / d[keep]) @ truncated).T)
 
 
 def _regular(M: Array) -> Array:

@@ -19,6 +19,7 @@ from rltheory.solvers import (
     quadrature_fixed_point,
     solve_discrete_lyapunov,
     solve_lyapunov,
+    solve_riccati,
 )
 
 
@@ -109,3 +110,13 @@ def test_converging_on_data_that_miss_a_mode_is_no_solution() -> None:
 def test_a_fixed_point_is_sought_near_a_matrix_of_its_size() -> None:
     with pytest.raises(InvalidArgument, match="near: shape"):
         quadrature_fixed_point(rl.gallery.third_order_lqr(), near=[[1.0]])
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-11, 1e11])
+def test_units_of_the_control_do_not_decide_stabilisability(unit: float) -> None:
+    A, cost = [[0.0, 1.0], [0.0, 0.0]], np.eye(2)
+    plain = solve_riccati(LQR(A, [[0.0], [1.0]], cost, [[1.0]]))
+    same = solve_riccati(LQR(A, [[0.0], [unit]], cost, [[unit**2]]))
+    np.testing.assert_allclose(same.X, plain.X, rtol=1e-9)
+    with pytest.raises(InvalidModel, match="not stabilisable"):
+        solve_riccati(LQR([[1.0, 0.0], [0.0, -1.0]], [[0.0], [unit]], cost, [[1.0]]))

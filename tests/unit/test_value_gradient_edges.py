@@ -55,3 +55,16 @@ def test_a_low_rank_fit_alternates_at_least_once(options: dict[str, Any]) -> Non
     for _ in range(20):
         W = np.outer(rng.standard_normal(2), rng.standard_normal(2))
         assert best.lower <= mse_loss(Z @ W.T - S) * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-7, 1e7])
+def test_the_bound_of_a_low_rank_fit_holds_for_features_of_any_scale(scale: float) -> None:
+    rng = np.random.default_rng(0)
+    Z, S = rng.standard_normal((12, 2)), rng.standard_normal((12, 3))
+    scaled = fit_linear_model(Z * [1.0, scale], S, rank=1)
+    assert scaled.lower <= scaled.loss
+    Q = np.linalg.qr(Z)[0]
+    sizes = np.linalg.svd(Q.T @ S, compute_uv=False)
+    optimum = ((S**2).sum() - sizes[0] ** 2) / len(S)
+    assert scaled.loss == pytest.approx(optimum, rel=1e-9)
+    assert np.linalg.matrix_rank(scaled.W) == 1
