@@ -468,6 +468,14 @@ CASES: dict[str, list[Case]] = {
             "≥ 0",
         ),
         case(
+            "m = rl.operators.Metric([[0.0, 1.0], [1.0, 0.0]])\n"
+            "rl.operators.wasserstein_inf([1.0, 0.0], [0.0, 1.0], m, drop=1.0)",
+            InvalidArgument,
+            "drop=1.0",
+            "1e-12 is for rounding",
+        ),
+        case("rl.solvers.mse_loss([[1.0], [2.0]], weights=[-1.0, 1.0])", InvalidArgument, "weights", "≥ 0"),
+        case(
             "rl.solvers.fit_linear_model([[1, 2]], [[1, 2]], rank=1)",
             InvalidArgument,
             "rank=1 of rationals",
@@ -530,6 +538,26 @@ CASES: dict[str, list[Case]] = {
             InvalidArgument,
             "windows=2 rows for 6 unknowns",
             "at least 6",
+        ),
+        case(
+            "rl.solvers.IntegralRL((0.0, 0.0, 0.0)).run(rl.gallery.third_order_lqr())",
+            InvalidArgument,
+            "x0=[0.0, 0.0, 0.0]",
+            "not 0",
+        ),
+        case(
+            "m = rl.models.LQR(np.diag([-1.0, -2.0]), np.eye(2), np.eye(2), np.eye(2))\n"
+            "rl.solvers.IntegralRL((1.0, 0.0)).run(m).raise_if_failed()",
+            NotConverged,
+            "1 of the 3 entries of P",
+            "excites every mode",
+        ),
+        case(
+            "k = rl.operators.Matern(2.5, lengthscale=0.5)\n"
+            "rl.operators.bayesian_quadrature([0.0, 1e-9, 0.5, 1.0], k)",
+            InvalidArgument,
+            "too close together",
+            'method="balls"',
         ),
         case(
             "rl.operators.even_nodes(1.0, 1)",
