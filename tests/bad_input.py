@@ -40,8 +40,8 @@ DRN = (
 class Case:
     """A snippet, the error it must raise, and what the message must contain.
 
-    `note` says what is wrong with the files; `quoted` is False for messages that quote another package or change from
-    run to run.
+    `note` says what is wrong with the files; `quoted` is False for messages that quote another package or
+    change from run to run.
     """
 
     code: str
