@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from fractions import Fraction as F
 
@@ -286,11 +287,18 @@ def voluminous(read: Reader) -> Voluminous:
 
 
 def careless(read: Reader) -> Voluminous:
-    """The same matrices with the first anchors that are not singular."""
-    x = cross(read, kind=Voluminous)
-    left = x.Q.copy()
-    left[:, :] = x.Q
-    return Voluminous(left, x.I, x.J, 0 * left)
+    """The same matrices with the anchors of least |det W| > 0."""
+    x = voluminous(read)
+    n, m = x.Q.shape
+    sizes = {}
+    for I in itertools.combinations(range(n), x.r):
+        for J in itertools.combinations(range(m), x.r):
+            W = x.Q[np.ix_(I, J)]
+            det = W[0, 0] if x.r == 1 else W[0, 0] * W[1, 1] - W[0, 1] * W[1, 0]
+            if det:
+                sizes[I, J] = abs(det)
+    I, J = min(sizes, key=lambda k: sizes[k])
+    return Voluminous(x.Q, I, J, 0 * x.Q)
 
 
 max_volume: Claim[Voluminous] = Claim(
@@ -346,9 +354,14 @@ class Approximate:
 
 
 def approximate(read: Reader) -> Approximate:
-    """η and ζ together below σ/(2r)."""
+    """η and ζ together below σ/(2r); or no noise, and Δ as bad as the worst noise for one entry."""
     x = cross(read)
     room = x.bound.sigma / (2 * x.r)
+    if read.below(2):
+        i, j = x.outside[read.below(len(x.outside))]
+        Delta = worst(x, i, j, room * F(9, 10))
+        Delta[i, j] = -room * F(9, 10)
+        return Approximate(x.with_noise(0 * x.E), Delta)
     E = x.E * (room / 3 / x.eta) if x.eta else x.E
     Delta = table([[F(read.below(17) - 8, 8) for _ in row] for row in x.Q]) * (room / 2)
     return Approximate(x.with_noise(E), Delta)
