@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 import rltheory as rl
+from rltheory.results.axes import axes
 from rltheory.solvers import GLOW, H2O, MLE, GLOWRun, HybridRun, ModelClasses, hyglow, optimal_concentrability
 
 CODE = (1, 0, 1, 1)
@@ -44,15 +45,6 @@ def lock_runs(
 def lock_run(T: int, *, seed: int = 0, **options: Any) -> GLOWRun:
     """One run."""
     return lock_runs(T, [seed], **options)[0]
-
-
-def axes(ax: Any = None) -> Any:
-    """`ax`, or that of a new figure."""
-    if ax is None:
-        from matplotlib.figure import Figure
-
-        ax = Figure(figsize=(6, 4), layout="constrained").add_subplot()
-    return ax
 
 
 # ---- E1 --------------------------------------------------------------------------------------

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from .experiments import Ablation, Exploration, HybridLearning, ablation, axes, exploration, hybrid_learning
+from rltheory.results.axes import axes
+
+from .experiments import Ablation, Exploration, HybridLearning, ablation, exploration, hybrid_learning
 from .potentials import one_point
 
 

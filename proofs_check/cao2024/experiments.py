@@ -17,6 +17,7 @@ from scipy.optimize import brentq
 import rltheory as rl
 from rltheory.kernels import ball, lq
 from rltheory.operators import Matern
+from rltheory.results.axes import axes
 from rltheory.solvers import QuadratureIteration, solve_riccati
 
 from .meshes import limit, realised
@@ -25,14 +26,6 @@ from .setting import third_order
 
 Array = NDArray[np.float64]
 NAMES = ("1/2", "3/2", "5/2", "7/2")
-
-
-def _axes(ax: Any) -> Any:
-    if ax is not None:
-        return ax
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(6, 4), layout="constrained").add_subplot()
 
 
 def learned_error(
@@ -61,7 +54,7 @@ class Reproduction:
 
     def plot(self, ax: Any = None) -> Any:
         """Errors over N − 1; published as circles."""
-        ax = _axes(ax)
+        ax = axes(ax)
         x = np.array(self.N) - 1
         circle = {"mfc": "none", "marker": "o", "ls": ""}
         style: dict[str, dict[str, Any]] = {
@@ -146,7 +139,7 @@ class Orders:
 
     def plot(self, ax: Any = None) -> Any:
         """Log–log."""
-        ax = _axes(ax)
+        ax = axes(ax)
         for name, values in self.errors.items():
             slope, band = self.slope(name)
             dashed = "nugget" in name
@@ -193,7 +186,7 @@ class Costs:
 
     def plot(self, ax: Any = None) -> Any:
         """Log–log, with the proved constants."""
-        ax = _axes(ax)
+        ax = axes(ax)
         ax.loglog(self.h, self.learned, "C0.-", label="tr(P̂ − P*): the learned value")
         ax.loglog(self.h, self.realised, "C2.-", label="tr(J(K̂) − P*): the cost paid")
         ax.loglog(self.h, 0.42361 * self.h**4, "k:", label=".42361 h⁴")
@@ -226,7 +219,7 @@ class ScalarMap:
 
     def plot(self, ax: Any = None) -> Any:
         """Attracting and repelling fixed points."""
-        ax = _axes(ax)
+        ax = axes(ax)
         ax.plot(self.h, self.low, "C0", label="attracting")
         ax.plot(self.h, self.high, "C3--", label="repelling")
         ax.axhline(self.best, color="0.6", lw=0.8)

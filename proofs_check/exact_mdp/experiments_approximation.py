@@ -16,6 +16,7 @@ import rltheory as rl
 from rltheory.arrays import sup_norm
 from rltheory.checks import PROVED, Claim, Eq, Every, Mutant, Tight, run_module
 from rltheory.reports.plot import PALETTE
+from rltheory.results.axes import axes
 
 from .approximate_iteration import Iteration, chain, loop_value
 from .lets import PAPER
@@ -53,10 +54,7 @@ class LossCurves:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Losses as markers over the two curves, against k, on a logarithmic axis."""
-        if ax is None:
-            from matplotlib.figure import Figure
-
-            ax = Figure(figsize=(6.0, 3.8), layout="constrained").add_subplot()
+        ax = axes(ax, 6.0, 3.8)
         ks = range(2, len(self.avi) + 1)
         for horizons, style in ((2, "-"), (1, "--")):
             label = r"$2(\gamma-\gamma^k)\varepsilon/(1-\gamma)" + ("^2$" if horizons == 2 else "$")

@@ -17,6 +17,7 @@ import numpy as np
 import rltheory as rl
 from rltheory.checks import PROVED, Claim, Eq, Every, Leq, Mutant, Tight, run_module
 from rltheory.reports.plot import PALETTE
+from rltheory.results.axes import axes
 from rltheory.solvers import policy_laurent
 
 from .lets import PAPER
@@ -90,10 +91,7 @@ class PutermanCrossing:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """v* coloured by its action, both actions' values, the threshold, and the Laurent asymptote."""
-        if ax is None:
-            from matplotlib.figure import Figure
-
-            ax = Figure(figsize=(6.4, 4.0), layout="constrained").add_subplot()
+        ax = axes(ax, 6.4, 4.0)
         gammas = np.array([float(x.gamma) for x in self.points])
         for a, name in ((1, "action 1 (leave)"), (0, "action 0 (stay, ½)")):
             ax.plot(gammas, [float(x.values[a]) for x in self.points], color=PALETTE[a], lw=0.8, alpha=0.6)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from rltheory.checks import PROVED, Claim, Eq, Every, Leq, Mutant, Tight, run_module
 from rltheory.reports.plot import PALETTE
+from rltheory.results.axes import axes
 from rltheory.solvers.policy_iteration import Rule
 
 from .lets import PAPER
@@ -26,14 +27,6 @@ if TYPE_CHECKING:
 
 RULES: tuple[Rule, ...] = get_args(Rule)
 NEAR_ONE = Fraction(999, 1000)
-
-
-def _axes(ax: Axes | None) -> Axes:
-    if ax is not None:
-        return ax
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(6.0, 3.8), layout="constrained").add_subplot()
 
 
 # ---- 1 -------------------------------------------------------------------------------------
@@ -54,7 +47,7 @@ class PolicyIterationRace:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Evaluations as markers over 2^n and n + 1, on a logarithmic axis."""
-        ax = _axes(ax)
+        ax = axes(ax, 6.0, 3.8)
         ax.plot(self.n, [2**n for n in self.n], "-", color="0.6", label=r"$2^n$")
         ax.plot(self.n, [n + 1 for n in self.n], "--", color="0.6", label=r"$n+1$")
         for i, (rule, counts) in enumerate(self.counts.items()):
@@ -119,7 +112,7 @@ class AnchoredRace:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Errors against k with the theorem drawn on them; both axes logarithmic."""
-        ax = _axes(ax)
+        ax = axes(ax, 6.0, 3.8)
         ks = [k + 1 for k in self.k]
         ax.plot(ks, [float(e) for e in self.bound], "--", color="0.6", label="theorem (anchored)")
         ax.plot(ks, [float(e) for e in self.plain], "-", color=PALETTE[0], label="plain")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltheory.reports.plot import PALETTE
+from rltheory.results.axes import axes
 
 from .sampling import LIMIT, SelfLoop
 
@@ -29,10 +30,7 @@ class AzarScaling:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Both curves on logarithmic axes, with the limit 9/(16√3)·horizon^1.5."""
-        if ax is None:
-            from matplotlib.figure import Figure
-
-            ax = Figure(figsize=(6.0, 3.8), layout="constrained").add_subplot()
+        ax = axes(ax, 6.0, 3.8)
         h = np.array(self.horizons)
         ax.plot(h, LIMIT * h**1.5, "--", color="0.6", label=r"$\frac{9}{16\sqrt{3}}(1-\gamma)^{-3/2}$")
         for i, (y, name) in enumerate([(self.hard, r"$p=(4\gamma-1)/(3\gamma)$"), (self.easy, r"$p=1/2$")]):

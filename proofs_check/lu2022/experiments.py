@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rltheory.models import MultitaskBandit
+from rltheory.results.axes import axes
 from rltheory.solvers import GFUCB, MultitaskRun
 
 Array = NDArray[np.float64]
@@ -29,15 +30,6 @@ def play(
 ) -> MultitaskRun:
     """One run: the instance of seed + 10000, the stream of the seed."""
     return GFUCB(T=T, learners=learners, **options).run(bandit(10_000 + seed, p=p, M=M), seed)
-
-
-def axes(ax: Any = None) -> Any:
-    """`ax`, or that of a new figure."""
-    if ax is None:
-        from matplotlib.figure import Figure
-
-        ax = Figure(figsize=(6, 4), layout="constrained").add_subplot()
-    return ax
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 import rltheory as rl
 from rltheory.kernels.generative import lookahead
 from rltheory.operators import cross_estimate
+from rltheory.results.axes import axes
 from rltheory.solvers import LowRankQ, alternating_least_squares, soft_impute
 
 Array = NDArray[np.float64]
@@ -96,7 +97,7 @@ class Spectra:
 
     def plot(self, ax: Any = None) -> Any:
         """σ_k/σ_1 on a logarithmic axis."""
-        ax = _axes(ax)
+        ax = axes(ax)
         for name, s in self.sigma.items():
             ax.semilogy(np.arange(1, len(s) + 1), s / s[0], ".-", label=name.replace("_", " "))
         ax.set(xlabel="k", ylabel="σ_k/σ_1 of Q*", xlim=(0, 20.5), ylim=(1e-8, 2))
@@ -232,7 +233,7 @@ class MatchedBudget(Runs):
 
     def plot(self, ax: Any = None) -> Any:
         """Mean (filled) and sup (hollow) errors a task and method, with the interval of their median."""
-        ax = _axes(ax)
+        ax = axes(ax)
         for k, method in enumerate(self.methods):
             for i, task in enumerate(self.tasks):
                 if all((r.task, r.method) != (task, method) for r in self.runs):
@@ -280,7 +281,7 @@ class SampleCurves(Runs):
 
     def plot(self, ax: Any = None) -> Any:
         """Median sup error against draws a run, with its interval; dashed: the floor of the anchors."""
-        ax = _axes(ax)
+        ax = axes(ax)
         for k, task in enumerate(self.tasks):
             for method in self.methods:
                 Ns = sorted({r.N for r in self.of(task, method)})
@@ -336,7 +337,7 @@ class SweepCurves(Runs):
 
     def plot(self, ax: Any = None) -> Any:
         """Anchors (with bands) leave exact value iteration (dashed) where noise takes over."""
-        ax = _axes(ax)
+        ax = axes(ax)
         for k, task in enumerate(self.tasks):
             cells = self.band(task, "anchors")
             t = np.arange(1, len(cells) + 1)
@@ -370,11 +371,3 @@ def against_sweeps(
         out += [estimate(task, "anchors", N, s) for s in (seeds or published_seeds)(name)]
         exact[name] = value_iteration(task, task.T)
     return SweepCurves(tuple(out), exact)
-
-
-def _axes(ax: Any) -> Any:
-    if ax is None:
-        from matplotlib.figure import Figure
-
-        ax = Figure(figsize=(6, 4), layout="constrained").add_subplot()
-    return ax

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rltheory.results.axes import axes
+
 Array = NDArray[np.float64]
 
 
@@ -57,10 +59,7 @@ class PhaseDiagram:
 
     def plot(self, ax: Any = None) -> Any:
         """log10 growth, with the lines γFG = 1 (solid) and 2γc_me = 1 (dashed)."""
-        if ax is None:
-            from matplotlib.figure import Figure
-
-            ax = Figure(figsize=(6, 4), layout="constrained").add_subplot()
+        ax = axes(ax)
         shown = np.log10(self.growth)
         top = float(np.abs(shown).max())
         mesh = ax.pcolormesh(self.gammas, self.products, shown, cmap="RdBu_r", vmin=-top, vmax=top)
@@ -75,10 +74,7 @@ class PhaseDiagram:
 
     def plot_path(self, ax: Any = None) -> Any:
         """The last errors of V(1) against γ at F = 4, G = 2."""
-        if ax is None:
-            from matplotlib.figure import Figure
-
-            ax = Figure(figsize=(6, 4), layout="constrained").add_subplot()
+        ax = axes(ax)
         x = np.repeat(self.path, self.ends.shape[1])
         y = self.ends.ravel()
         far = ~(np.abs(y) < 30)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 import rltheory as rl
 from rltheory.operators import canonicalise
 from rltheory.operators.canonical import minimal_representative
+from rltheory.results.axes import axes
 from rltheory.solvers import evaluate_batch, reward_norm, solve_batch
 
 Array = NDArray[np.float64]
@@ -60,10 +61,7 @@ class Correlations:
 
     def plot(self, ax: Any = None) -> Any:
         """One column a canonicalisation, a dot a pair of norms, grey where nothing was normalised."""
-        if ax is None:
-            from matplotlib.figure import Figure
-
-            ax = Figure(figsize=(7, 4), layout="constrained").add_subplot()
+        ax = axes(ax, 7, 4)
         shown = [c for c in (*CANONS, LEAST_L1) if any(n.startswith(f"{c}-") for n in self.values)]
         for k, canon in enumerate((*shown, "rho")):
             named = [(n, v) for n, v in self.values.items() if n.rsplit("-", 2)[0] == canon or n == canon]

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ..errors import InvalidArgument
 from ..models import MDP, Policy
+from ..results.axes import axes
 from .claim import Claim, Eq, Every
 from .evidence import Comparison, Outcome
 from .literal import fingerprint, literal
@@ -73,10 +74,7 @@ class WorstCase(Generic[X]):
 
     def plot(self, ax: Any = None) -> Any:
         """Best ratio against evaluations, on a matplotlib axis (a new one if none is given)."""
-        if ax is None:
-            import matplotlib.pyplot as plt
-
-            _, ax = plt.subplots(figsize=(5.0, 3.2), layout="constrained")
+        ax = axes(ax, 5.0, 3.2)
         n, r = zip(*self.history, strict=True)
         ax.step(n, r, where="post")
         ax.axhline(1.0, color="0.5", linestyle="--", linewidth=0.8)

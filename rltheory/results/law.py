@@ -21,6 +21,7 @@ from ..arrays import Entries, Real, exact_array, frozen, to_fraction
 from ..errors import InvalidArgument, MissingBackend
 from ..kernels import laws
 from ._law_input import UNIT, check, is_rational, numbers, up
+from .axes import axes
 from .enclosure import Enclosure
 
 Kind = Literal["exact", "float", "categorical", "quantile"]
@@ -344,12 +345,7 @@ class ReturnLaw:
 
     def plot(self, ax: Any = None, **style: Any) -> Any:
         """Bars of the masses on a matplotlib axis (a new figure's by default); returns the axis."""
-        if ax is None:
-            try:
-                from matplotlib.figure import Figure
-            except ImportError as exc:
-                raise MissingBackend("plot needs matplotlib: pip install rltheory[plot]") from exc
-            ax = Figure(figsize=(5, 3), layout="constrained").add_subplot()
+        ax = axes(ax, 5, 3)
         x, p = self.atoms.astype(float), self.probs.astype(float)
         ax.vlines(x, 0, p, **{"linewidth": 2, **style})
         ax.axvline(float(self.mean), color="0.6", linestyle=":", linewidth=1)

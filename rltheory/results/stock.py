@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Real, float_array
 from ..errors import InvalidArgument, MissingBackend
+from .axes import axes
 from .enclosure import Enclosure
 from .law import ReturnLaw
 from .solution import Status
@@ -150,12 +151,7 @@ class StockSolution:
         MissingBackend
             Without matplotlib.
         """
-        if ax is None:
-            try:
-                from matplotlib.figure import Figure
-            except ImportError as exc:
-                raise MissingBackend("plot needs matplotlib: pip install rltheory[plot]") from exc
-            ax = Figure(figsize=(5, 3.2), layout="constrained").add_subplot()
+        ax = axes(ax, 5, 3.2)
         c, e = float_array(self.stocks), float(self.inner.errors.total)
         names = self.model.base.states
         for i in range(self.model.S) if s is None else [self._state(s)]:

@@ -17,6 +17,7 @@ from ..arrays import FloatVec, frozen
 from ..errors import InvalidArgument
 from ..kernels.multitask import play
 from ..models.multitask import MultitaskBandit
+from ..results.axes import axes
 from .shared_heads import check_parameters
 
 Search = Literal["auto", "enumerate", "sweep"]
@@ -72,10 +73,7 @@ class MultitaskRun:
 
     def plot(self, ax: Any = None, **style: Any) -> Any:
         """Regret per task against the round."""
-        if ax is None:
-            from matplotlib.figure import Figure
-
-            ax = Figure(figsize=(6, 4), layout="constrained").add_subplot()
+        ax = axes(ax)
         T, M = self.actions.shape
         ax.plot(np.arange(1, T + 1), self.total / M, **style)
         ax.set(xlabel="round", ylabel="regret per task")

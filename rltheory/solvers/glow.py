@@ -22,6 +22,7 @@ from ..arrays import FloatVec, IntVec, frozen
 from ..errors import InvalidArgument
 from ..kernels.version_space import bellman_sums, version_space
 from ..models.finite_horizon import FiniteHorizonMDP
+from ..results.axes import axes
 from .backward_induction import BackwardInduction, evaluate_horizon
 from .coverability import coverability_coefficient
 from .episode_counts import EpisodeCounts, check_rewards
@@ -111,10 +112,7 @@ class GLOWRun:
 
     def plot(self, ax: Any = None) -> Any:
         """Regret against the round (left axis), |F^(t)| (right axis, dotted); a lazy grid says so."""
-        if ax is None:
-            from matplotlib.figure import Figure
-
-            ax = Figure(figsize=(6, 4), layout="constrained").add_subplot()
+        ax = axes(ax)
         t, r = self.curve
         ax.plot(np.maximum(t, 1), r, color="C0")
         note = "" if self.lazy == 1 else f" (lazy grid {self.lazy:g})"

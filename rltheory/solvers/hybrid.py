@@ -23,6 +23,7 @@ from ..errors import InvalidArgument
 from ..kernels.version_space import bellman_sums, minimax_losses, squared_losses
 from ..models.finite_horizon import FiniteHorizonMDP
 from ..operators.coverage import density_ratio, horizon_occupancy
+from ..results.axes import axes
 from .coverability import coverability_coefficient
 from .episode_counts import EpisodeCounts, check_rewards
 from .function_classes import Classes, ModelClasses, check_shape, first_best, greedy_actions
@@ -180,10 +181,7 @@ class HybridRun:
 
     def plot(self, ax: Any = None, **style: Any) -> Any:
         """Regret against the round."""
-        if ax is None:
-            from matplotlib.figure import Figure
-
-            ax = Figure(figsize=(6, 4), layout="constrained").add_subplot()
+        ax = axes(ax)
         ax.plot(np.arange(1, self.gaps.size + 1), self.regret, **style)
         ax.set(xlabel="round", ylabel="regret")
         return ax

@@ -17,6 +17,7 @@ import numpy as np
 from ..arrays import FloatVec, IntVec
 from ..errors import InvalidArgument, OptimismLost
 from ..operators.confidence import confidence_sequence
+from ..results.axes import axes
 from .agents.base import Task
 
 What = Literal["pseudo", "regret", "realised"]
@@ -242,7 +243,7 @@ class RegretCurve:
         log
             Logarithmic axes.
         """
-        ax = _axes(ax)
+        ax = axes(ax, 6.4, 4.2)
         x, y = self.episodes, self.values(what).mean(axis=0)
         name = label or _label(self.agent)
         (line,) = ax.plot(x, y, label=name, linewidth=1.6)
@@ -328,14 +329,6 @@ def _label(agent: object) -> str:
     return type(agent).__name__ + (f"({', '.join(told)})" if told else "")
 
 
-def _axes(ax: Any) -> Any:
-    if ax is not None:
-        return ax
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(6.4, 4.2), layout="constrained").add_subplot()
-
-
 def _thin(episodes: IntVec, log: bool) -> IntVec:
     """Indices of at most `DRAWN` recorded episodes, evenly spread on the axis."""
     n = episodes.size
@@ -408,7 +401,7 @@ def plot_horizons(
     per_vmax
         Divide by vmax, so that the two normalisations compare.
     """
-    ax = _axes(ax)
+    ax = axes(ax, 6.4, 4.2)
     for curves in groups:
         if not curves:
             raise InvalidArgument("plot_horizons: an empty group; give curves at one horizon or more")
