@@ -9,12 +9,12 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
-from flint import arb
 from hypothesis import strategies as st
 
 import rltheory as rl
 from rltheory.checks import Paper
 from rltheory.checks import strategies as ck
+from rltheory.checks.balls import precise_side
 from rltheory.kernels import ball
 from rltheory.operators.flow import MarginalField
 
@@ -36,14 +36,8 @@ X = TypeVar("X")
 
 
 def precise(side: Callable[[X], Any], bits: int = BITS) -> Callable[[X], list[Any]]:
-    """A side computed at `bits` bits, its balls turned into intervals before the precision drops."""
-
-    def evaluate(x: X) -> list[Any]:
-        with ball.precision(bits):
-            flat = np.asarray(side(x), dtype=object).reshape(-1)
-            return [rl.Enclosure.ball(v) if isinstance(v, arb) else v for v in flat]
-
-    return evaluate
+    """`precise_side` at `bits` bits."""
+    return precise_side(side, bits)
 
 
 def real(v: Any) -> Any:

@@ -13,13 +13,11 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any, TypeVar
 
-from flint import arb
 from hypothesis.strategies import SearchStrategy
 
-import rltheory as rl
 from rltheory import checks
 from rltheory.checks import Paper
-from rltheory.kernels import ball
+from rltheory.checks.balls import precise_side
 from rltheory.models.outcomes import OutcomeMDP
 
 from .definitions import BITS, HALF, ONE, ZERO, Exact, F, Law, Outcomes, Pairs, dirac, mix, push
@@ -193,12 +191,5 @@ def layered(
 
 
 def precise(side: Callable[[T], Any]) -> Callable[[T], list[Any]]:
-    """A side computed at `BITS` bits, its balls turned into intervals before the precision drops."""
-
-    def evaluate(x: T) -> list[Any]:
-        with ball.precision(BITS):
-            value = side(x)
-            flat = value if isinstance(value, (list, tuple)) else [value]
-            return [rl.Enclosure.ball(v) if isinstance(v, arb) else v for v in flat]
-
-    return evaluate
+    """`precise_side` at `BITS` bits."""
+    return precise_side(side, BITS)

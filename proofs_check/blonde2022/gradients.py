@@ -22,6 +22,7 @@ from rltheory.checks import (
     decoded,
     run_module,
 )
+from rltheory.checks.balls import root
 from rltheory.kernels.exact import to_fmpq
 
 from .setting import (
@@ -32,7 +33,6 @@ from .setting import (
     linear,
     powers,
     precise,
-    root,
     scalar,
     spectral2,
     system,

@@ -8,11 +8,10 @@ Squares of norms are compared, so that rational systems stay rational.  C = A²m
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction as F
-from functools import cached_property, wraps
-from typing import Any, ParamSpec, TypeVar
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from flint import arb, fmpq
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 import rltheory as rl
 from rltheory.checks import Paper, Reader
+from rltheory.checks.balls import at_precision, root
 from rltheory.checks.elimination import eliminate
 from rltheory.kernels import ball
 from rltheory.kernels.exact import to_fmpq
@@ -47,35 +47,8 @@ TRIANGLES = (
 table = rl.exact_array
 """Nested lists as an object array of Fractions."""
 
-Args = ParamSpec("Args")
-Out = TypeVar("Out")
-
-
-def precise(f: Callable[Args, Out]) -> Callable[Args, Out]:
-    """`f` evaluated with balls of 192 bits."""
-
-    @wraps(f)
-    def inner(*args: Args.args, **kwargs: Args.kwargs) -> Out:
-        with ball.precision(BITS):
-            return f(*args, **kwargs)
-
-    return inner
-
-
-def root(x: Any) -> Any:
-    """√x: rational for the square of a rational, else a ball."""
-    if isinstance(x, arb):
-        return x.nonnegative_part().sqrt()
-    q = to_fmpq(x)
-    p, d = int(q.p), int(q.q)
-    a, b = _isqrt(p), _isqrt(d)
-    return fmpq(a, b) if a * a == p and b * b == d else arb(q).sqrt()
-
-
-def _isqrt(k: int) -> int:
-    import math
-
-    return math.isqrt(k)
+precise = at_precision()
+"""Decorator: balls of 192 bits."""
 
 
 @precise

@@ -7,10 +7,9 @@ rational W, D, P*, B, R give a rational problem with a rational solution.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction as F
-from functools import cached_property, lru_cache, wraps
+from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,7 +18,8 @@ from numpy.typing import NDArray
 
 import rltheory as rl
 from rltheory.checks import Paper, Reader
-from rltheory.kernels import ball, lq
+from rltheory.checks.balls import at_precision
+from rltheory.kernels import lq
 from rltheory.kernels.exact import to_fmpq, to_fmpq_mat
 from rltheory.models import LQR
 from rltheory.operators import Matern, Quadrature
@@ -42,15 +42,8 @@ TINY = F(1, 10**30)
 """Within this, balls of 256 bits that should be equal are."""
 
 
-def enclosed(f: Callable[..., Q]) -> Callable[..., Q]:
-    """`f` with balls of 256 bits."""
-
-    @wraps(f)
-    def inner(*args: Any) -> Q:
-        with ball.precision(BITS):
-            return f(*args)
-
-    return inner
+enclosed = at_precision(BITS)
+"""Decorator: balls of 256 bits."""
 
 
 def full_lyapunov(Fm: fmpq_mat, M: fmpq_mat) -> fmpq_mat:

@@ -20,6 +20,7 @@ import rltheory as rl
 from rltheory.arrays import StateVec
 from rltheory.checks import Eq, Leq
 from rltheory.checks import strategies as ck
+from rltheory.checks.balls import precise_side
 from rltheory.kernels import ball
 from rltheory.solvers.regularised import SoftPolicyIteration
 
@@ -34,14 +35,8 @@ Side = Callable[[X], Any]
 
 
 def precise(side: Side[X]) -> Side[X]:
-    """A side computed at `BITS` bits, its balls turned into intervals before the precision drops."""
-
-    def evaluate(x: X) -> list[Any]:
-        with ball.precision(BITS):
-            flat = np.asarray(side(x), dtype=object).reshape(-1)
-            return [rl.Enclosure(*ball.bounds(v)) if type(v).__name__ == "arb" else v for v in flat]
-
-    return evaluate
+    """`precise_side` at `BITS` bits."""
+    return precise_side(side, BITS)
 
 
 def leq(lhs: Side[X], rhs: Side[X]) -> Leq[X]:

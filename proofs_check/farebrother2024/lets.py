@@ -13,9 +13,9 @@ from flint import arb
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-import rltheory as rl
 from rltheory.checks import Paper
 from rltheory.checks import strategies as ck
+from rltheory.checks.balls import precise_side
 from rltheory.kernels import ball
 from rltheory.operators import HLGauss, readout
 from rltheory.operators.encoding_bias import hl_gauss_bias_bound, rounding_bias_bound
@@ -39,14 +39,8 @@ X = TypeVar("X")
 
 
 def precise(side: Callable[[X], Any]) -> Callable[[X], list[Any]]:
-    """A side computed at `BITS` bits, its balls turned into intervals before the precision drops."""
-
-    def evaluate(x: X) -> list[Any]:
-        with ball.precision(BITS):
-            flat = np.asarray(side(x), dtype=object).reshape(-1)
-            return [rl.Enclosure.ball(v) if isinstance(v, arb) else v for v in flat]
-
-    return evaluate
+    """`precise_side` at `BITS` bits."""
+    return precise_side(side, BITS)
 
 
 def real(v: Any) -> Any:

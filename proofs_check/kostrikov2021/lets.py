@@ -16,6 +16,7 @@ import rltheory as rl
 from rltheory.arrays import StateAction, StateVec
 from rltheory.checks import Paper
 from rltheory.checks import strategies as ck
+from rltheory.checks.balls import precise_side
 from rltheory.kernels import ball
 from rltheory.solvers import awr, awr_value, greedy_in_support, in_support_optimum, revealed
 
@@ -50,14 +51,8 @@ def levels(*, lower: bool = False) -> SearchStrategy[float]:
 
 
 def precise(side: Callable[[X], Any]) -> Callable[[X], list[Any]]:
-    """A side computed at `BITS` bits, its balls turned into intervals before the precision drops."""
-
-    def evaluate(x: X) -> list[Any]:
-        with ball.precision(BITS):
-            flat = np.asarray(side(x), dtype=object).reshape(-1)
-            return [rl.Enclosure.ball(v) if type(v).__name__ == "arb" else v for v in flat]
-
-    return evaluate
+    """`precise_side` at `BITS` bits."""
+    return precise_side(side, BITS)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 import rltheory as rl
 from rltheory import checks
 from rltheory.checks import Paper, Reader
+from rltheory.checks.elimination import eliminate
 from rltheory.kernels import ball
 from rltheory.solvers import JointConfidence, joint_confidence
 from rltheory.solvers.shared_heads import square_root
@@ -57,15 +58,8 @@ def dot(x: Any, y: Any) -> F:
 
 
 def solve(A: Table, b: Any) -> list[F]:
-    """A⁻¹b by elimination, A positive definite."""
-    n = len(A)
-    M = [[F(v) for v in row] + [F(c)] for row, c in zip(A, b, strict=True)]
-    for k in range(n):
-        M[k] = [v / M[k][k] for v in M[k]]
-        for i in range(n):
-            if i != k:
-                M[i] = [u - M[i][k] * v for u, v in zip(M[i], M[k], strict=True)]
-    return [row[n] for row in M]
+    """A⁻¹b by elimination."""
+    return list(eliminate(table(A), table(list(b))))
 
 
 def determinant(A: Table) -> F:

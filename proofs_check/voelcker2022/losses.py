@@ -10,11 +10,12 @@ from typing import Any
 from flint import fmpq
 
 from rltheory.checks import CERTIFIED, Claim, Eq, Leq, Mutant, Reader, Tight, decoded, run_module
+from rltheory.checks.balls import root
 from rltheory.kernels import ball
 from rltheory.kernels.exact import to_fmpq
 from rltheory.solvers import mse_loss, value_gradient_loss
 
-from .setting import PAPER, Batch, Quadratic, Table, batch, corner, curved, precise, quadratic, root, table
+from .setting import PAPER, Batch, Quadratic, Table, batch, corner, curved, precise, quadratic, table
 
 
 # ---- Taylor ----------------------------------------------------------------------------------

@@ -7,20 +7,17 @@ elsewhere.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction as F
-from functools import cached_property, wraps
-from typing import Any, ParamSpec, TypeVar
+from functools import cached_property
+from typing import Any
 
 import numpy as np
-from flint import arb, fmpq
 from numpy.typing import NDArray
 
 import rltheory as rl
 from rltheory.checks import Paper, Reader
-from rltheory.kernels import ball
+from rltheory.checks.balls import at_precision, root
 from rltheory.kernels.exact import to_fmpq
 from rltheory.solvers import linear_loss, mse_loss, value_gradient_loss, vaml_loss
 
@@ -39,28 +36,8 @@ HALF = F(1, 2)
 table = rl.exact_array
 """Nested lists as an object array of Fractions."""
 
-Args = ParamSpec("Args")
-Out = TypeVar("Out")
-
-
-def precise(f: Callable[Args, Out]) -> Callable[Args, Out]:
-    """`f` evaluated with balls of 192 bits."""
-
-    @wraps(f)
-    def inner(*args: Args.args, **kwargs: Args.kwargs) -> Out:
-        with ball.precision(BITS):
-            return f(*args, **kwargs)
-
-    return inner
-
-
-def root(x: Any) -> Any:
-    """√x: rational for the square of a rational, else a ball."""
-    if isinstance(x, arb):
-        return x.nonnegative_part().sqrt()
-    q = to_fmpq(x)
-    a, b = math.isqrt(int(q.p)), math.isqrt(int(q.q))
-    return fmpq(a, b) if a * a == q.p and b * b == q.q else arb(q).sqrt()
+precise = at_precision()
+"""Decorator: balls of 192 bits."""
 
 
 @precise
