@@ -29,8 +29,6 @@ from ._jit import njit
 U = np.uint64
 LANES = 8
 """Atoms moved at once."""
-AHEAD = np.uint64(4)
-"""Outcomes between asking for a law's cache lines and using them."""
 STEEP = 0.3
 """1 − γ beyond which atoms are moved one by one."""
 EDGE = 1e-9
@@ -183,12 +181,15 @@ def backup_uniform(
         for j in range(m):
             dst[to + U(j)] = 0.0
         lost = 0.0
+        follow = rows[min(i + 1, count - 1)]
+        soon, last_soon = ptr[follow], ptr[follow + one]
         for k in range(ptr[rows[i]], ptr[rows[i] + one]):
             p, row = prob[U(k)], U(next_state[U(k)]) * um
-            if U(k) + AHEAD < U(prob.size):
-                soon = U(next_state[U(k) + AHEAD]) * um
+            if soon < last_soon:  # the laws of the next pair will have come by the time it needs them
+                line = U(next_state[U(soon)]) * um
                 for j in range(0, m, 8):
-                    _touch(src, soon + U(j))
+                    _touch(src, line + U(j))
+                soon += one
             # atoms first ≤ j < last stay inside
             o = (reward[U(k)] + gamma * lo - lo) / step
             first, last = 0, m
@@ -315,12 +316,15 @@ def mix(rows: Any, ptr: Any, prob: Any, next_state: Any, laws: Any, out: Any) ->
         to = U(i) * um
         for j in range(m):
             dst[to + U(j)] = 0.0
+        follow = rows[min(i + 1, count - 1)]
+        soon, last_soon = ptr[follow], ptr[follow + one]
         for k in range(ptr[rows[i]], ptr[rows[i] + one]):
             p, row = prob[U(k)], U(next_state[U(k)]) * um
-            if U(k) + AHEAD < U(prob.size):
-                soon = U(next_state[U(k) + AHEAD]) * um
+            if soon < last_soon:  # the laws of the next pair will have come by the time it needs them
+                line = U(next_state[U(soon)]) * um
                 for j in range(0, m, 8):
-                    _touch(src, soon + U(j))
+                    _touch(src, line + U(j))
+                soon += one
             for j in range(m):
                 dst[to + U(j)] += p * src[row + U(j)]
 

@@ -154,8 +154,6 @@ class CategoricalStep(_Step):
         out = np.empty_like(laws) if out is None else out
         clipped = np.empty(len(rows))
         c = self.chain
-        if pairs is not None:  # side by side: what comes next in memory is asked for ahead of its use
-            c, rows = chain_of(self, rows), np.arange(len(rows), dtype=np.uint64)
         lists = (c.ptr, c.prob, c.next_state, c.reward)
         if not self.one_reward:
             self._project(rows, lists, laws, out, clipped)

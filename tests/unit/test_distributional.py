@@ -161,27 +161,38 @@ def test_quantile_backups_by_definition(gamma: F, m: int) -> None:
 
 
 @pytest.mark.parametrize("b", [1, 2, 3, 4, 5, 6, 7, 9, 16])
-def test_quantile_merges_of_any_width(b: int) -> None:
-    """Against a sort: random masses, zero masses and masses that tie with levels."""
-    rng = np.random.default_rng(b)
-    S, m = 40, 23
-    for kind in range(3):
-        prob = rng.dirichlet(np.ones(b), S) if kind else np.full((S, b), 1.0 / b)
-        if kind == 2:
-            prob[:, rng.integers(b)] = 0.0 if b > 1 else 1.0
-            prob /= prob.sum(axis=1, keepdims=True)
-        nxt, r = rng.integers(0, S, (S, b)), rng.normal(size=(S, b)).round(1)
-        laws = np.sort(rng.normal(size=(S, m)).round(1 + kind), axis=1)
-        out = np.empty((S, m))
-        args = (np.arange(S, dtype=np.uint64), np.arange(0, S * b + 1, b).astype(np.uint64), prob.ravel())
-        quantile.backup(*args, nxt.ravel().astype(np.uint32), r.ravel(), 0.9, laws, out)
-        for s in range(S):
-            x = (r[s][:, None] + 0.9 * laws[nxt[s]]).ravel()
-            w = np.repeat(prob[s] / m, m)
-            order = np.argsort(x, kind="stable")
-            F_ = np.cumsum(w[order])
-            at = np.searchsorted(F_, (2 * np.arange(m) + 1) / (2 * m) - 1e-12)
-            assert (out[s] == x[order][at]).all()
+@pytest.mark.parametrize("kind", ["uniform", "masses", "zero mass", "ulps", "ragged"])
+def test_quantile_merges_of_any_width(b: int, kind: str) -> None:
+    """Against a sort, to the last bit: masses tied with levels, atoms an ulp apart, any number of lists."""
+    rng = np.random.default_rng([b, len(kind)])
+    S, m = 41, 23
+    count = rng.integers(1, b + 1, S) if kind == "ragged" else np.full(S, b)
+    ptr = np.append(0, np.cumsum(count))
+    prob = np.concatenate(
+        [np.full(n, 1.0 / n) if kind == "uniform" else rng.dirichlet(np.ones(n)) for n in count]
+    )
+    if kind == "zero mass" and b > 1:
+        prob = prob.reshape(S, b)
+        prob[:, rng.integers(b)] = 0.0
+        prob = (prob / prob.sum(axis=1, keepdims=True)).ravel()
+    nxt, r = rng.integers(0, S, prob.size), rng.normal(size=prob.size).round(1)
+    laws = np.sort(rng.normal(size=(S, m)).round(1), axis=1)
+    if kind == "ulps":
+        r, laws = (
+            r * 0.0,
+            np.sort(rng.choice([-1.0, 1.0], (S, m)) + rng.integers(0, 9, (S, m)) * 2.0**-52, axis=1),
+        )
+    out = np.empty((S, m))
+    args = (np.arange(S, dtype=np.uint64), ptr.astype(np.uint64), prob, nxt.astype(np.uint32), r)
+    quantile.backup(*args, 0.9, laws, out)
+    for s in range(S):
+        own = slice(ptr[s], ptr[s + 1])
+        x = (r[own, None] + 0.9 * laws[nxt[own]]).ravel()
+        w = np.repeat(prob[own] / m, m)
+        order = np.argsort(x, kind="stable")
+        F_ = np.cumsum(w[order])
+        at = np.searchsorted(F_, (2 * np.arange(m) + 1) / (2 * m) - 1e-12)
+        assert (out[s] == x[order][at]).all()
 
 
 def test_the_operators_agree_with_the_rational_ones() -> None:
