@@ -5,7 +5,8 @@ uint64, R (N,), gamma, state_ptr (S+1,) uint64.  Row k is Σ_j data[j]·V[indice
 j = indptr[k]..indptr[k+1]−1; state s owns pairs state_ptr[s]..state_ptr[s+1]−1.
 
 Loops are flat, indices unsigned, sums have two accumulators and no fast-math: that is what runs at
-memory speed.  A residual sum that is NaN ends a loop: NaN never converges.
+memory speed.  Where V is larger than the cache and columns are scattered, its values are asked for
+ahead (`_touch`).  A residual sum that is NaN ends a loop: NaN never converges.
 
 Stopping.  With B = TV − V, MacQueen–Porteus: V* lies within γ/(2(1−γ))·sp(B) of the midpoint
 TV + γ/(1−γ)·(min B + max B)/2, so loops end when γ/(1−γ)·sp(B) ≤ 2·tol·max(1, ‖midpoint‖).
@@ -19,6 +20,8 @@ from typing import Any
 import numpy as np
 
 from ._jit import njit
+from ._touch import LINES, STREAMED, first_to_ask, touch
+from .policy_sweeps import policy_backup, policy_gauss_seidel, policy_rows
 
 MAX_ITER, CONVERGED, STALLED, NOT_FINITE = 0, 1, 2, 3
 """How a loop ended."""
@@ -28,9 +31,14 @@ MAX_ITER, CONVERGED, STALLED, NOT_FINITE = 0, 1, 2, 3
 def q_values(data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, V: Any, q: Any) -> Any:
     """q = R + γPV over the pairs, into `q` (N,)."""
     one, two = np.uint64(1), np.uint64(2)
-    j = np.uint64(0)
+    nnz = np.uint64(indices.size)
+    j, ask = np.uint64(0), first_to_ask(indices, nnz, V.size, STREAMED)
     for k in range(R.size):
         stop = indptr[k + 1]
+        until = min(stop + LINES, nnz)
+        while ask < until:
+            touch(V, indices[ask])
+            ask += one
         a, b = 0.0, 0.0
         while j + one < stop:
             a += data[j] * V[indices[j]]
@@ -50,9 +58,15 @@ def backup(
     one, two = np.uint64(1), np.uint64(2)
     lo, hi, check = np.inf, -np.inf, 0.0
     k, j = np.uint64(0), np.uint64(0)
+    nnz = np.uint64(indices.size)
+    ask = first_to_ask(indices, nnz, V.size, STREAMED)
     for s in range(V.size):
         best, pick = -np.inf, k
         end = state_ptr[s + 1]
+        until = min(indptr[end] + LINES, nnz)
+        while ask < until:
+            touch(V, indices[ask])
+            ask += one
         while k < end:
             stop = indptr[k + one]
             a, b = 0.0, 0.0
@@ -91,9 +105,15 @@ def greedy_backup(
     one, two = np.uint64(1), np.uint64(2)
     lo, hi, check, short = np.inf, -np.inf, 0.0, 0.0
     k, j = np.uint64(0), np.uint64(0)
+    nnz = np.uint64(indices.size)
+    ask = first_to_ask(indices, nnz, V.size, STREAMED)
     for s in range(V.size):
         best, pick, chosen = -np.inf, k, -np.inf
         end = state_ptr[s + 1]
+        until = min(indptr[end] + LINES, nnz)
+        while ask < until:
+            touch(V, indices[ask])
+            ask += one
         while k < end:
             stop = indptr[k + one]
             a, b = 0.0, 0.0
@@ -306,74 +326,6 @@ def gauss_seidel_iteration(
 
 
 @njit(cache=True)
-def _policy_backup(pdata: Any, pidx: Any, plen: Any, R: Any, rows: Any, gamma: Any, V: Any, out: Any) -> Any:
-    """out = T^πV for π(s) = rows[s]; returns (min, max) of T^πV − V.
-
-    The rows of P, of plen[s] entries, are stored one after another; R is the model's.
-    """
-    one, two = np.uint64(1), np.uint64(2)
-    lo, hi, check = np.inf, -np.inf, 0.0
-    j = np.uint64(0)
-    for s in range(V.size):
-        stop = j + np.uint64(plen[s])
-        a, b = 0.0, 0.0
-        while j + one < stop:
-            a += pdata[j] * V[pidx[j]]
-            b += pdata[j + one] * V[pidx[j + one]]
-            j += two
-        if j < stop:
-            a += pdata[j] * V[pidx[j]]
-            j += one
-        x = R[rows[s]] + gamma * (a + b)
-        d = x - V[s]
-        out[s] = x
-        check += 0.0 * d
-        if d < lo:
-            lo = d
-        if d > hi:
-            hi = d
-    return lo + check, hi + check
-
-
-@njit(cache=True)
-def _policy_gauss_seidel(
-    pdata: Any, pidx: Any, plen: Any, R: Any, rows: Any, gamma: Any, size: Any, back: Any, V: Any
-) -> Any:
-    """One in-place sweep of T^π, from the last state if `back`; rows as for `_policy_backup`, `size` entries.
-
-    Returns (min, max) of the changes.
-    """
-    one, two = np.uint64(1), np.uint64(2)
-    lo, hi, check = np.inf, -np.inf, 0.0
-    S = V.size
-    at = np.uint64(size if back else 0)
-    for i in range(S):
-        s = S - 1 - i if back else i
-        n = np.uint64(plen[s])
-        if back:
-            at -= n
-        j, stop = at, at + n
-        a, b = 0.0, 0.0
-        while j + one < stop:
-            a += pdata[j] * V[pidx[j]]
-            b += pdata[j + one] * V[pidx[j + one]]
-            j += two
-        if j < stop:
-            a += pdata[j] * V[pidx[j]]
-        if not back:
-            at = stop
-        x = R[rows[s]] + gamma * (a + b)
-        d = x - V[s]
-        V[s] = x
-        check += 0.0 * d
-        if d < lo:
-            lo = d
-        if d > hi:
-            hi = d
-    return lo + check, hi + check
-
-
-@njit(cache=True)
 def modified_policy_iteration(
     data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, V: Any, tol: Any,
     noise: Any, rmax: Any, max_iter: Any, sweeps: Any, spans: Any,
@@ -407,7 +359,7 @@ def modified_policy_iteration(
         width += longest
         last[s] = 0xFFFFFFFF
     pdata, pidx = np.empty(width), np.empty(width, np.uint32)
-    plen = np.empty(S, np.uint32)
+    plen = np.zeros(S, np.uint32)
     slow, trial, rate, mark = False, 0, 0.0, 0.0
     how, n, done, flips, cap = 0, 0, 0, 0, 20
     lo, hi = -np.inf, np.inf
@@ -421,30 +373,18 @@ def modified_policy_iteration(
         how = verdict(old, lo, hi, gamma, tol, noise, rmax)
         if how != 0:
             break
-        same, i = True, np.uint64(0)
-        for s in range(S):
-            if arg[s] != last[s]:
-                same = False
-                last[s] = arg[s]
-            k = np.uint64(arg[s])
-            j, stop = indptr[k], indptr[k + one]
-            plen[s] = stop - j
-            while j < stop:
-                pdata[i] = data[j]
-                pidx[i] = indices[j]
-                i += one
-                j += one
+        same, i = policy_rows(data, indices, indptr, arg, last, pdata, pidx, plen)
         goal = 0.1 * (hi - lo)
         limit = sweeps if sweeps > 0 else cap
         cap = min(2 * cap, 1000)
         m = 0
         while m < limit:
             if slow and m % 8 != 7:
-                a, b = _policy_gauss_seidel(pdata, pidx, plen, R, last, gamma, i, m % 2 == 0, old)
+                a, b = policy_gauss_seidel(pdata, pidx, plen, R, last, gamma, i, m % 2 == 0, old)
                 m += 1
                 a, b = min(a, 0.0), max(b, 0.0)
             else:
-                a, b = _policy_backup(pdata, pidx, plen, R, last, gamma, old, new)
+                a, b = policy_backup(pdata, pidx, plen, R, last, gamma, i, old, new)
                 old, new = new, old
                 flips += 1
                 m += 1

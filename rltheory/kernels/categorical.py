@@ -25,6 +25,7 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
 from ._jit import njit
+from ._touch import touch
 
 U = np.uint64
 LANES = 8
@@ -54,12 +55,8 @@ def _end(src: Any, x: Any, out: Any, y: Any, p: Any, f: Any, fall: Any, n: Any) 
         out[y + U(i)] += p * (here + src[x + U(i) - U(1)] * (g + fall))
 
 
-def _touch(src: Any, x: Any) -> None:
-    """Ask for the cache line of src[x]; changes nothing."""
-
-
 if not config.DISABLE_JIT:
-    _DOUBLE, _I8, _I32, _I64 = ir.DoubleType(), ir.IntType(8), ir.IntType(32), ir.IntType(64)
+    _DOUBLE, _I32, _I64 = ir.DoubleType(), ir.IntType(32), ir.IntType(64)
     _VEC, _LANE = ir.VectorType(_DOUBLE, LANES), ir.VectorType(_I64, LANES)
     _MASK = ir.VectorType(ir.IntType(1), LANES)
 
@@ -132,20 +129,6 @@ if not config.DISABLE_JIT:
 
         return types.void(src, x, out, y, p, f, fall, n), codegen
 
-    @intrinsic
-    def _touch(typingctx: Any, src: Any, x: Any) -> Any:
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            base = make_array(signature.args[0])(context, builder, args[0]).data
-            byte, name = _I8.as_pointer(), "llvm.prefetch.p0"
-            call = builder.module.globals.get(name) or ir.Function(
-                builder.module, ir.FunctionType(ir.VoidType(), [byte, _I32, _I32, _I32]), name
-            )
-            spot = builder.bitcast(builder.gep(base, [args[1]]), byte)
-            builder.call(call, [spot, *(ir.Constant(_I32, v) for v in (0, 3, 1))])  # read, keep, data
-            return context.get_dummy_value()
-
-        return types.void(src, x), codegen
-
 
 # ---- backups -------------------------------------------------------------------------------
 @njit(cache=True)
@@ -188,7 +171,7 @@ def backup_uniform(
             if soon < last_soon:  # the laws of the next pair will have come by the time it needs them
                 line = U(next_state[U(soon)]) * um
                 for j in range(0, m, 8):
-                    _touch(src, line + U(j))
+                    touch(src, line + U(j))
                 soon += one
             # atoms first ≤ j < last stay inside
             o = (reward[U(k)] + gamma * lo - lo) / step
@@ -323,7 +306,7 @@ def mix(rows: Any, ptr: Any, prob: Any, next_state: Any, laws: Any, out: Any) ->
             if soon < last_soon:  # the laws of the next pair will have come by the time it needs them
                 line = U(next_state[U(soon)]) * um
                 for j in range(0, m, 8):
-                    _touch(src, line + U(j))
+                    touch(src, line + U(j))
                 soon += one
             for j in range(m):
                 dst[to + U(j)] += p * src[row + U(j)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import FloatVec, sup_norm
-from ..kernels import ordering
+from ..kernels import bellman_csr, ordering
+from ..kernels.policy_sweeps import policy_backup, policy_rows
 from ..models.mdp import MDP
 from ..operators._arrays import PairArrays, csr_arrays, pair_arrays
 from ._blocks import WIDTH
@@ -121,8 +123,9 @@ def _trial(mdp: MDP, pairs: PairArrays, V: FloatVec) -> tuple[float, float]:
     gamma, old, new, arg = float(mdp.gamma), V, np.empty(mdp.S), np.empty(mdp.S, np.uint32)
     ordering.myopic(pairs.R, pairs.model[-1], old, arg)
     spans, low, high = np.empty(BURST), 0.0, 0.0
+    sweep = _sweep(pairs, arg)
     for i in range(BURST):
-        low, high = pairs.kernels.chosen_backup(*pairs.model, arg, old, new)
+        low, high = sweep(old, new)
         old, new = new, old
         spans[i] = high - low
         if 0.0 < spans[i] <= CLEAR * spans[0]:
@@ -130,6 +133,19 @@ def _trial(mdp: MDP, pairs: PairArrays, V: FloatVec) -> tuple[float, float]:
             break
     V[:] = old + gamma / (1.0 - gamma) * 0.5 * (low + high)
     return _rate(spans, LATE), _rate(spans, LATE // 2)
+
+
+def _sweep(pairs: PairArrays, arg: NDArray[np.uint32]) -> Callable[[FloatVec, FloatVec], tuple[float, float]]:
+    """V, out ↦ (min, max) of T^πV − V for the policy that uses pairs `arg`, T^πV in `out`."""
+    if pairs.kernels is not bellman_csr:
+        return lambda V, out: pairs.kernels.chosen_backup(*pairs.model, arg, V, out)
+    data, indices, indptr, R, gamma, _ = pairs.model
+    room = min(pairs.longest * arg.size, data.size)
+    rows, columns = np.empty(room), np.empty(room, np.uint32)
+    width, stored = np.zeros(arg.size, np.uint32), np.full(arg.size, 0xFFFFFFFF, np.uint32)
+    _, n = policy_rows(data, indices, indptr, arg, stored, rows, columns, width)
+    size = np.uint64(n)  # as inside the kernels, or it would compile twice
+    return lambda V, out: policy_backup(rows, columns, width, R, stored, gamma, size, V, out)
 
 
 def _rate(spans: Any, n: int) -> float:

@@ -1,0 +1,120 @@
+"""Sweeps of one policy over its own rows of P, copied out of the model and stored one after another.
+
+A policy visits one row in A, so sweeping the model's arrays would read most of them in vain.
+
+Loops are those of `bellman_csr`: flat, unsigned, with two accumulators.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ._jit import njit
+from ._touch import CACHED, LINES, first_to_ask, touch
+
+
+@njit(cache=True)
+def policy_rows(
+    data: Any, indices: Any, indptr: Any, rows: Any, last: Any, pdata: Any, pidx: Any, plen: Any
+) -> Any:
+    """Rows rows[s] of P one after another, into `pdata` and `pidx`, and their lengths into `plen`.
+
+    On entry `last` (S,) holds the pairs that are stored there, 0xFFFFFFFF for none, on return those of
+    `rows`; what is in its place already stays.  Returns (nothing changed, entries).
+    """
+    one = np.uint64(1)
+    same, i, was = True, np.uint64(0), np.uint64(0)
+    for s in range(rows.size):
+        n = np.uint64(plen[s])
+        if rows[s] == last[s] and i == was:
+            i += n
+            was += n
+            continue
+        was += n
+        same = same and rows[s] == last[s]
+        last[s] = rows[s]
+        k = np.uint64(rows[s])
+        j, stop = indptr[k], indptr[k + one]
+        plen[s] = stop - j
+        while j < stop:
+            pdata[i] = data[j]
+            pidx[i] = indices[j]
+            i += one
+            j += one
+    return same, i
+
+
+@njit(cache=True)
+def policy_backup(
+    pdata: Any, pidx: Any, plen: Any, R: Any, rows: Any, gamma: Any, size: Any, V: Any, out: Any
+) -> Any:
+    """out = T^πV for π(s) = rows[s]; returns (min, max) of T^πV − V.
+
+    The rows of P, of plen[s] entries, are stored one after another, `size` in all; R is the model's.
+    """
+    one, two = np.uint64(1), np.uint64(2)
+    lo, hi, check = np.inf, -np.inf, 0.0
+    j, ask, size = np.uint64(0), first_to_ask(pidx, size, V.size, CACHED), np.uint64(size)
+    for s in range(V.size):
+        stop = j + np.uint64(plen[s])
+        until = min(stop + LINES, size)
+        while ask < until:
+            touch(V, pidx[ask])
+            ask += one
+        a, b = 0.0, 0.0
+        while j + one < stop:
+            a += pdata[j] * V[pidx[j]]
+            b += pdata[j + one] * V[pidx[j + one]]
+            j += two
+        if j < stop:
+            a += pdata[j] * V[pidx[j]]
+            j += one
+        x = R[rows[s]] + gamma * (a + b)
+        d = x - V[s]
+        out[s] = x
+        check += 0.0 * d
+        if d < lo:
+            lo = d
+        if d > hi:
+            hi = d
+    return lo + check, hi + check
+
+
+@njit(cache=True)
+def policy_gauss_seidel(
+    pdata: Any, pidx: Any, plen: Any, R: Any, rows: Any, gamma: Any, size: Any, back: Any, V: Any
+) -> Any:
+    """One in-place sweep of T^π, from the last state if `back`; rows as for `policy_backup`.
+
+    Returns (min, max) of the changes.
+    """
+    one, two = np.uint64(1), np.uint64(2)
+    lo, hi, check = np.inf, -np.inf, 0.0
+    S = V.size
+    at = np.uint64(size if back else 0)
+    for i in range(S):
+        s = S - 1 - i if back else i
+        n = np.uint64(plen[s])
+        if back:
+            at -= n
+        j, stop = at, at + n
+        a, b = 0.0, 0.0
+        while j + one < stop:
+            a += pdata[j] * V[pidx[j]]
+            b += pdata[j + one] * V[pidx[j + one]]
+            j += two
+        if j < stop:
+            a += pdata[j] * V[pidx[j]]
+        if not back:
+            at = stop
+        x = R[rows[s]] + gamma * (a + b)
+        d = x - V[s]
+        V[s] = x
+        check += 0.0 * d
+        if d < lo:
+            lo = d
+        if d > hi:
+            hi = d
+    return lo + check, hi + check
