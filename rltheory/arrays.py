@@ -6,6 +6,7 @@ Every array is either *float* (dtype float64) or *exact* (dtype object, entries
 
 from __future__ import annotations
 
+import numbers
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
@@ -13,6 +14,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from .errors import InvalidArgument
 
 Entries: TypeAlias = ArrayLike | Sequence[object]
 """Anything an array can be made of: arrays, or nested sequences of ints, floats and Fractions."""
@@ -47,28 +50,62 @@ def is_sparse(x: object) -> bool:
     return loaded is not None and bool(loaded.issparse(x))
 
 
+def inside(x: object, low: Real, high: Real) -> bool:
+    """Whether x is a real number with low < x < high; False for anything that is none."""
+    value: Any = x
+    return isinstance(x, numbers.Real) and bool(low < value < high)
+
+
 def to_fraction(x: object) -> Fraction:
     """The exact rational value of an int, float, Fraction or python-flint rational.
 
     Raises
     ------
     TypeError
-        If `x` is not a real number; `ValueError`/`OverflowError` if it is NaN or infinite.
+        If `x` is not a real number.
+    InvalidArgument
+        If it is NaN or infinite.
     """
     if isinstance(x, Fraction):
         return x
     if isinstance(x, (int, np.integer)):
         return Fraction(int(x))
     if isinstance(x, (float, np.floating)):
+        if not np.isfinite(x):
+            raise InvalidArgument(f"{float(x)} is not a rational number; exact entries must be finite")
         return Fraction(float(x))
     if hasattr(x, "p") and hasattr(x, "q"):  # fmpq
         return Fraction(int(x.p), int(x.q))
     raise TypeError(f"not a real number: {x!r} ({type(x).__name__}); pass int, float or Fraction")
 
 
+def plain_array(x: Entries, dtype: Any = None) -> NDArray[Any]:
+    """`np.asarray(x, dtype)` in C order; lists of different lengths are refused with the place."""
+    try:
+        return np.asarray(x, dtype=dtype, order="C")
+    except ValueError:
+        where = _uneven(x, "entries")
+        if where is None:
+            raise
+        raise InvalidArgument(f"{where}; rows of an array have one length") from None
+
+
+def _uneven(x: Any, name: str) -> str | None:
+    """Where nested sequences stop being an array, in words; None if they are one."""
+    if not isinstance(x, (list, tuple)):
+        return None
+    for i, v in enumerate(x):
+        where = _uneven(v, f"{name}[{i}]")
+        if where is not None:
+            return where
+        if np.shape(v) != np.shape(x[0]):
+            return f"{name}[{i}] has shape {np.shape(v)} where {name}[0] has {np.shape(x[0])}"
+    return None
+
+
 def exact_array(x: Entries) -> NDArray[np.object_]:
     """Array of `Fraction`s with the exact values of `x` (a double is the rational it stores)."""
-    arr = np.asarray(x)
+    arr = plain_array(x)
     out = np.empty(arr.shape, dtype=object)
     out.reshape(-1)[:] = [to_fraction(v) for v in arr.reshape(-1).tolist()]
     return out
@@ -76,14 +113,20 @@ def exact_array(x: Entries) -> NDArray[np.object_]:
 
 def float_array(x: Entries) -> NDArray[np.float64]:
     """Float64 array nearest to `x`."""
-    return np.asarray(x).astype(np.float64)
+    return plain_array(x).astype(np.float64)
 
 
 def owned(x: Entries, dtype: Any = None) -> NDArray[Any]:
     """`x` itself if it is read-only, holds its own memory and has that type; else a contiguous copy."""
     if isinstance(x, np.ndarray) and x.base is None and x.flags.c_contiguous and not x.flags.writeable:
         return x if dtype is None or x.dtype == dtype else x.astype(dtype)
-    return np.array(x, dtype=dtype, order="C")
+    return fresh(x, dtype)
+
+
+def fresh(x: Entries, dtype: Any = None) -> NDArray[Any]:
+    """A contiguous array of `x` that shares memory with nothing; errors as for `plain_array`."""
+    made = plain_array(x, dtype)
+    return made if isinstance(x, (list, tuple)) else made.copy()
 
 
 def chunks(n: int, size: int = 1 << 16) -> Iterator[tuple[int, int]]:

@@ -20,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import BoolVec, Entries, exact_array, float_array, frozen, to_fraction
+from ..arrays import BoolVec, Entries, exact_array, float_array, fresh, frozen, to_fraction
 from ..errors import InvalidArgument, InvalidModel
 from .finite_horizon import FiniteHorizonMDP, _check_horizon
 from .latent_checks import check_laws, check_weights, contexts, full_array
@@ -85,7 +85,7 @@ class LatentMDP:
     ) -> None:
         H, parts = contexts(models, H)
         exact = parts[0].is_exact
-        law = np.array(weights)
+        law = fresh(weights)
         number_system(law)
         self._fill(
             exact_array(law) if exact else float_array(law),
@@ -116,7 +116,7 @@ class LatentMDP:
         InvalidModel
             As for `LatentMDP`; also for shapes that do not fit.
         """
-        arrays = [np.array(x) for x in (weights, nu, P, R)]
+        arrays = [fresh(x) for x in (weights, nu, P, R)]
         exact = number_system(*arrays)
         w, law, kernel, reward = (exact_array(x) if exact else float_array(x) for x in arrays)
         self = object.__new__(cls)

@@ -34,6 +34,7 @@ from ..arrays import (
     Transition,
     exact_array,
     float_array,
+    fresh,
     frozen,
     owned,
     to_fraction,
@@ -116,7 +117,7 @@ class MDP:
         states: Sequence[str] | None = None,
         actions: Sequence[str] | None = None,
     ) -> None:
-        P, R = owned(P) if terminal is None else np.array(P), owned(R)
+        P, R = owned(P) if terminal is None else fresh(P), owned(R)
         if P.ndim != 3 or P.shape[0] != P.shape[2] or 0 in P.shape:
             raise InvalidModel(
                 f"P: shape={P.shape}, must be (S, A, S) with S, A ≥ 1; "

@@ -31,6 +31,7 @@ from ..arrays import (
     StateVec,
     exact_array,
     float_array,
+    fresh,
     frozen,
     to_fraction,
 )
@@ -126,12 +127,12 @@ class OutcomeMDP:
         actions: Sequence[str] | None = None,
     ) -> None:
         rows = Rows(
-            np.array(prob),
-            np.array(next_state),
-            np.array(reward),
-            np.array(outcome_ptr, dtype=np.int64),
-            np.array(pair_state, dtype=np.int64),
-            np.array(pair_action, dtype=np.int64),
+            fresh(prob),
+            fresh(next_state),
+            fresh(reward),
+            fresh(outcome_ptr, dtype=np.int64),
+            fresh(pair_state, dtype=np.int64),
+            fresh(pair_action, dtype=np.int64),
         )
         if S is None:
             S = 1 + int(rows.pair_state.max(initial=-1))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Entries, StateAction, exact_array, float_array, frozen
+from ..arrays import Entries, StateAction, exact_array, float_array, fresh, frozen
 from ..errors import InvalidModel
 from .source_text import nested
 
@@ -39,7 +39,7 @@ class Policy:
             self._pi: NDArray[Any] = pi._pi
             self.A: int | None = A if A is not None else pi.A
             return
-        arr = np.array(pi)
+        arr = fresh(pi)
         if arr.ndim not in (1, 2) or arr.shape[0] == 0:
             raise InvalidModel(
                 f"policy: shape={arr.shape}, must be (S,) action ids or (S, A) probabilities, S ≥ 1"

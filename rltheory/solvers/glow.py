@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import FloatVec, IntVec, frozen
+from ..arrays import FloatVec, IntVec, frozen, inside
 from ..errors import InvalidArgument
 from ..kernels.version_space import bellman_sums, version_space
 from ..models.finite_horizon import FiniteHorizonMDP
@@ -185,8 +185,8 @@ class GLOW:
 
     def __post_init__(self) -> None:
         check_rounds("GLOW", T=self.T, K=self.K)
-        if not 0 < self.delta < 1:
-            raise InvalidArgument(f"GLOW: delta={self.delta}, must lie in (0, 1)")
+        if not inside(self.delta, 0, 1):
+            raise InvalidArgument(f"GLOW: delta={self.delta!r}, must lie in (0, 1)")
         if self.gamma is not None and not 0 < self.gamma <= 1:
             raise InvalidArgument(f"GLOW: gamma={self.gamma}, must lie in (0, 1]; leave it out to tune it")
         if not 0 <= self.scale < math.inf:
@@ -340,8 +340,8 @@ def pairwise_glow(classes: FunctionClasses, T: int, cov: float, *, delta: float 
     check_rounds("pairwise_glow", T=T)
     if not 0 < cov < math.inf:
         raise InvalidArgument(f"pairwise_glow: cov={cov}, must be positive and finite")
-    if not 0 < delta < 1:
-        raise InvalidArgument(f"pairwise_glow: delta={delta}, must lie in (0, 1)")
+    if not inside(delta, 0, 1):
+        raise InvalidArgument(f"pairwise_glow: delta={delta!r}, must lie in (0, 1)")
     H = classes.F.shape[1] - 1
     K = math.ceil(2 * T * (math.log(6 * H * T / delta) + classes.log_size))
     return GLOW(classes.mixtures(T), T=T, K=K, gamma=min(1.0, math.sqrt(cov / T)), delta=delta)

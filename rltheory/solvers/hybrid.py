@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import FloatVec, IntVec, float_array, frozen
+from ..arrays import FloatVec, IntVec, float_array, frozen, inside
 from ..errors import InvalidArgument
 from ..kernels.version_space import bellman_sums, minimax_losses, squared_losses
 from ..models.finite_horizon import FiniteHorizonMDP
@@ -300,8 +300,8 @@ def hyglow(
     Source: Amortila, Foster, Jiang, Sekhari, Xie (2024), Corollary 4.1.
     """
     check_rounds("hyglow", T=T)
-    if not 0 < delta < 1:
-        raise InvalidArgument(f"hyglow: delta={delta}, must lie in (0, 1)")
+    if not inside(delta, 0, 1):
+        raise InvalidArgument(f"hyglow: delta={delta!r}, must lie in (0, 1)")
     if gamma is None:
         size = math.log(24 * model.H**2 / delta) + classes.log_size
         cover = optimal_concentrability(model, classes, offline) + float(

@@ -18,7 +18,7 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from ..arrays import Entries, Real, to_fraction
+from ..arrays import Entries, Real, inside, to_fraction
 from ..errors import InvalidArgument
 from ..kernels import ball
 from ..kernels import exact as ex
@@ -274,8 +274,8 @@ def check_parameters(who: str, *, delta: Real, positive: dict[str, Real], factor
     for name, value in positive.items():
         if not 0 < value < math.inf:
             raise InvalidArgument(f"{who}: {name}={value}, must be positive and finite")
-    if not 0 < delta < 1:
-        raise InvalidArgument(f"{who}: delta={delta}, must lie in (0, 1)")
+    if not inside(delta, 0, 1):
+        raise InvalidArgument(f"{who}: delta={delta!r}, must lie in (0, 1)")
     for name, value in factors.items():
         if not 0 <= value < math.inf:
             raise InvalidArgument(f"{who}: {name}={value}, must be ≥ 0 and finite; 1 has the guarantee")

@@ -28,6 +28,21 @@ CASES: dict[str, list[Case]] = {
             "convention='pymdptoolbox'",
         ),
         case("rl.MDP(P, R.T[:1], gamma=0.9)", InvalidModel, "R: shape=(1, 2)", "(2, 2)"),
+        case(
+            "rl.MDP([[[1.0]], [[0.5, 0.5]]], [[0.0], [0.0]], 0.9)",
+            InvalidArgument,
+            "entries[1] has shape (1, 2) where entries[0] has (1, 1)",
+            "one length",
+        ),
+        case(
+            "rl.MDP(P, [[0.0, 1.0], 2.0], 0.9)",
+            InvalidArgument,
+            "entries[1] has shape () where entries[0] has (2,)",
+            "one length",
+        ),
+        case(
+            "rl.exact_array([1.0, float('nan')])", InvalidArgument, "nan is not a rational number", "finite"
+        ),
         case("rl.MDP(P / 2, R, gamma=0.9)", InvalidModel, "row (s=0, a=0)", "sums to 0.5", "divide the row"),
         case("P[1, 0, 1] = 1.1; rl.MDP(P, R, 0.9)", InvalidModel, "(s=1, a=0)", "1.1", "off by 0.10"),
         case("P[1, 1] = [-0.25, 1.25]; rl.MDP(P, R, 0.9)", InvalidModel, "P[1, 1, 0]=-0.25", "≥ 0"),
@@ -588,6 +603,7 @@ CASES: dict[str, list[Case]] = {
     ],
     "Regret": [
         case("rl.UCBVI(delta=0)", InvalidArgument, "delta=0 is outside (0, 1)", "use 0.1"),
+        case("rl.UCBVI(delta='0.1')", InvalidArgument, "delta='0.1' is outside (0, 1)", "use 0.1"),
         case("rl.solvers.MVP(scale=-1)", InvalidArgument, "scale=-1", "1 is the published algorithm"),
         case("rl.UCBVI('freedman')", InvalidArgument, "bonus='freedman'", "'hoeffding' or 'bernstein'"),
         case("rl.solvers.PSRL(alpha=0)", InvalidArgument, "alpha=0", "must be positive"),

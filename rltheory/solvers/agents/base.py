@@ -22,7 +22,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import BoolVec, FloatVec, IntVec
+from ...arrays import BoolVec, FloatVec, IntVec, inside
 from ...errors import InvalidArgument
 from ...kernels import regret as kernel
 
@@ -86,9 +86,9 @@ class Agent(Protocol):
 
 def check_delta(who: str, delta: float) -> None:
     """0 < δ < 1."""
-    if not 0 < delta < 1:
+    if not inside(delta, 0, 1):
         raise InvalidArgument(
-            f"{who}: delta={delta} is outside (0, 1); the bound holds with probability 1 − delta, use 0.1"
+            f"{who}: delta={delta!r} is outside (0, 1); the bound holds with probability 1 − delta, use 0.1"
         )
 
 
