@@ -154,10 +154,12 @@ def _longest(indptr: IntVec) -> int:
 
 def _remembered(mdp: MDP, name: str, make: Callable[[MDP], Any]) -> Any:
     """`make(mdp)`, kept on the model; not believed by a copy that changed R, γ or P."""
-    parts = (mdp.R_pairs, mdp.gamma, mdp._rows, mdp._csr)
-    kept = mdp.__dict__.get("_kernel_arrays", {}).get(name)
-    if kept is not None and all(a is b for a, b in zip(kept[0], parts, strict=True)):
-        return kept[1]
+    parts = R, gamma, rows, csr = (mdp.R_pairs, mdp.gamma, mdp._rows, mdp._csr)
+    kept = mdp.__dict__.get("_kernel_arrays", _EMPTY).get(name)
+    if kept is not None:
+        a, b, c, d = kept[0]
+        if a is R and b is gamma and c is rows and d is csr:
+            return kept[1]
     value = make(mdp)
     mdp._set(_kernel_arrays={**mdp.__dict__.get("_kernel_arrays", {}), name: (parts, value)})
     return value

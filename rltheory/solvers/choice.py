@@ -17,6 +17,7 @@ iteration, plain up to 20 000 states.  Where the error left is rounding, the cor
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -107,11 +108,11 @@ def structured(mdp: MDP, tol: float) -> Solution:
     """The same without the path for small models."""
     known = probe(mdp)
     why, first = choose(mdp, known, tol)
-    paths = [(why, first), *others(first, known, tol)]
-    sol = first_solved(mdp, paths)
+    sol = first_solved(mdp, itertools.chain([(why, first)], others(first, known, tol)))
     if sol.status.ok or not sol.error <= 100 * _rounding(mdp, sol):
         return sol
-    solver = next(x for _, x in paths if type(x).__name__ == sol.solver)
+    ran = (first, *(x for _, x in others(first, known, tol)))
+    solver = next(x for x in ran if type(x).__name__ == sol.solver)
     better = refined(mdp, sol, solver, tol)
     return (
         sol if better is sol else replace(better, reason=f"{sol.reason}; refined, rounding being the limit")
