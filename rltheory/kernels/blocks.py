@@ -412,7 +412,7 @@ def solve_blocks(
                     rest = policy_sweep(pdata, pidx, pptr, prew, n, forward, v)
                     swept += 1
                 else:
-                    aim = max(floor, 0.03 * worst if moved > 0 else 0.0)
+                    aim = max(floor, 0.015 * worst if moved > 0 else 0.0)
                     rest = policy_sweep(pdata, pidx, pptr, prew, n, forward, v)
                     start, left = rest, 4
                     swept += 1
