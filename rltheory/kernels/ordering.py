@@ -201,55 +201,46 @@ def absorbing(indices: Any, indptr: Any, state_ptr: Any) -> Any:
 
 
 class Facts(NamedTuple):
-    """What one pass over the indices tells.
+    """What a look at the indices tells.
 
     Attributes
     ----------
     band
-        Largest |s − t| over the entries.
-    sure, loops
-        Rows with one entry; rows with a self-loop.
+        Largest |s − t| over the entries; some number above `width` if that is wider.
     up, down
-        Farthest an entry leads to a state of higher, of lower number.
+        Whether an entry leads to a state of higher, of lower number.
     absorbing
         States no pair leaves.
     """
 
     band: Any
-    sure: Any
-    loops: Any
     up: Any
     down: Any
     absorbing: Any
 
 
 @njit(cache=True)
-def facts(indices: Any, indptr: Any, state_ptr: Any) -> Any:
-    """`Facts` of a model.  Complexity: one pass."""
+def facts(indices: Any, indptr: Any, state_ptr: Any, width: Any) -> Any:
+    """`Facts` of a model.  Complexity: one pass; O(S) from where the band is too wide and goes both ways."""
     one = np.uint64(1)
-    sure, loops, loose = 0, 0, 0
+    loose, looking = 0, True
     up, down = np.int32(0), np.int32(0)
-    k, j = np.uint64(0), np.uint64(0)
     for s in range(state_ptr.size - 1):
-        end, me = state_ptr[s + 1], np.int32(s)
-        least, most = np.int32(0), np.int32(0)
-        while k < end:
-            stop = indptr[k + one]
-            if stop - j == one:
-                sure += 1
-            own = 0
+        j, stop, me = indptr[state_ptr[s]], indptr[state_ptr[s + 1]], np.int32(s)
+        if looking:
+            least, most = np.int32(0), np.int32(0)
             while j < stop:
                 d = np.int32(indices[j]) - me
                 least, most = min(least, d), max(most, d)
-                own |= d == 0
                 j += one
-            loops += own
-            k += one
-        up, down = max(up, most), max(down, -least)
-        if least == 0 and most == 0:
-            loose += 1
-    far, near = np.int64(up), np.int64(down)
-    return Facts(max(far, near), np.int64(sure), np.int64(loops), far, near, np.int64(loose))
+            up, down = max(up, most), max(down, -least)
+            loose += least == most
+            looking = up == 0 or down == 0 or max(up, down) <= width
+        else:
+            while j < stop and np.int32(indices[j]) == me:
+                j += one
+            loose += j == stop
+    return Facts(np.int64(max(up, down)), up > 0, down > 0, np.int64(loose))
 
 
 @njit(cache=True)

@@ -69,7 +69,7 @@ class BandedPolicyIteration:
 def chain_order(mdp: MDP) -> tuple[Any, bool]:
     """An order of narrow band that starts at the better end, and whether the model needs copying for it."""
     _data, indices, indptr, _R, _, state_ptr = csr_arrays(mdp)
-    if int(facts(indices, indptr, state_ptr).band) <= WIDTH:
+    if int(facts(indices, indptr, state_ptr, WIDTH).band) <= WIDTH:
         order, copy = np.arange(mdp.S, dtype=np.uint32), False
     else:
         order, copy = cuthill_mckee(mdp), True

@@ -38,9 +38,7 @@ class Probe:
     dense
         Rows are stored in full.
     band
-        Largest |s − t| over the transitions; S where not looked at.
-    sure, loops
-        Shares of rows with one successor, and with a self-loop.
+        Largest |s − t| over the transitions if at most `WIDTH`, else more; S where not looked at.
     ordered
         Every move between different states goes up, or every one down: no cycles but self-loops.
     absorbing
@@ -59,8 +57,6 @@ class Probe:
     gamma: float
     dense: bool
     band: int
-    sure: float
-    loops: float
     ordered: bool
     absorbing: int
     contraction: float
@@ -95,19 +91,19 @@ def probe(mdp: MDP) -> Probe:
     """
     mdp = mdp.float()
     pairs, S = pair_arrays(mdp), mdp.S
-    band, sure, loops, ordered, absorbing, nnz = S, 0, 0, False, int(mdp.terminal.sum()), mdp.N * S
+    band, ordered, absorbing, nnz = S, False, int(mdp.terminal.sum()), mdp.N * S
     if not pairs.dense:
         _, indices, indptr, _, _, state_ptr = csr_arrays(mdp)
-        seen = ordering.facts(indices, indptr, state_ptr)
-        band, sure, loops, absorbing = int(seen.band), seen.sure, seen.loops, int(seen.absorbing)
-        ordered, nnz = bool(seen.up == 0 or seen.down == 0), int(indices.size)
+        seen = ordering.facts(indices, indptr, state_ptr, WIDTH)
+        band, absorbing, nnz = int(seen.band), int(seen.absorbing), int(indices.size)
+        ordered = not (seen.up and seen.down)
     V, rate, late = np.zeros(S), 1.0, 1.0
     if not (ordered or absorbing or band <= WIDTH):
         rate, late = _trial(mdp, pairs, V)
     return Probe(
-        S=S, N=mdp.N, nnz=nnz, gamma=float(mdp.gamma), dense=pairs.dense, band=band, sure=sure / mdp.N,
-        loops=loops / mdp.N, ordered=ordered, absorbing=absorbing, contraction=rate,
-        late=late, V=V.astype(np.float32) if nnz < MANY * S and sup_norm(V) < 1e38 else V,
+        S=S, N=mdp.N, nnz=nnz, gamma=float(mdp.gamma), dense=pairs.dense, band=band,
+        ordered=ordered, absorbing=absorbing, contraction=rate, late=late,
+        V=V.astype(np.float32) if nnz < MANY * S and sup_norm(V) < 1e38 else V,
     )  # fmt: skip
 
 

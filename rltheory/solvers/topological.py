@@ -83,10 +83,10 @@ class Topological:
 def one_way(mdp: MDP) -> Components | None:
     """Single states in the order of the numbering, where every move between different ones goes one way."""
     _, indices, indptr, _, _, state_ptr = csr_arrays(mdp)
-    seen = facts(indices, indptr, state_ptr)
-    if seen.up != 0 and seen.down != 0:
+    seen = facts(indices, indptr, state_ptr, 0)
+    if seen.up and seen.down:
         return None
     order = np.arange(mdp.S, dtype=np.uint32)
     return Components(
-        mdp.S, 1, order if seen.up == 0 else np.ascontiguousarray(order[::-1]), np.arange(mdp.S + 1)
+        mdp.S, 1, order if not seen.up else np.ascontiguousarray(order[::-1]), np.arange(mdp.S + 1)
     )

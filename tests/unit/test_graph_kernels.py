@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from rltheory.kernels import graph
+from rltheory.kernels import graph, ordering
 
 
 def random_pairs(rng, S):
@@ -93,3 +93,28 @@ def test_support_drops_zeros():
     )
     assert indices.tolist() == [0, 2, 1]
     assert indptr.tolist() == [0, 2, 3]
+
+
+def test_facts_of_the_numbering_by_definition():
+    """Band, directions and absorbing states, whether or not the look ends early."""
+    rng = np.random.default_rng(3)
+    wide = early = loose = 0
+    for _ in range(400):
+        S, reach = int(rng.integers(1, 30)), int(rng.integers(0, 8))
+        lo, hi = ((0, reach), (-reach, 0), (-reach, reach))[rng.integers(3)]
+        rows = [
+            np.unique(np.clip(s + rng.integers(lo, hi + 1, 3), 0, S - 1)) for s in np.repeat(np.arange(S), 2)
+        ]
+        for s in rng.choice(S, size=S // 3, replace=False):
+            rows[2 * s] = rows[2 * s + 1] = np.array([s])
+        step = np.concatenate(rows) - np.repeat(np.repeat(np.arange(S), 2), [len(r) for r in rows])
+        ptr = np.append(0, np.cumsum([len(r) for r in rows])).astype(np.uint64)
+        columns = np.concatenate(rows).astype(np.uint32)
+        seen = ordering.facts(columns, ptr, np.arange(0, 2 * S + 1, 2).astype(np.uint64), 3)
+        band = int(np.abs(step).max())
+        assert seen.band == band if band <= 3 else 3 < seen.band <= band
+        assert (seen.up, seen.down) == (bool((step > 0).any()), bool((step < 0).any()))
+        alone = [all((rows[2 * s + a] == s).all() for a in range(2)) for s in range(S)]
+        assert seen.absorbing == sum(alone)
+        wide, early, loose = wide + (band > 3), early + (seen.band < band), loose + sum(alone)
+    assert wide > 50 and early > 10 and loose > 50

@@ -162,9 +162,9 @@ def _scaled(mdp: Any, scale: float) -> Any:
 
 def test_probe_reads_structure() -> None:
     maze = probe(rl.gallery.maze(size=10, gamma=0.99))
-    assert maze.absorbing == 1 and maze.band == 10 and not maze.ordered and 0 < maze.loops < 1
+    assert maze.absorbing == 1 and maze.band == 10 and not maze.ordered
     chain = probe(rl.gallery.river_swim(S=30, gamma=0.9))
-    assert chain.band == 1 and chain.absorbing == 0 and chain.sure == 30 / 60
+    assert chain.band == 1 and chain.absorbing == 0 and not chain.ordered
     layers = probe(rl.gallery.layered_dag(layers=4, width=3, gamma=0.9))
     assert layers.ordered
     parts = components(rl.gallery.multi_scc(components=5, size=6, gamma=0.9))
