@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .errors import InvalidArgument
+from .errors import InvalidArgument, InvalidModel
 
 Entries: TypeAlias = ArrayLike | Sequence[object]
 """Anything an array can be made of: arrays, or nested sequences of ints, floats and Fractions."""
@@ -79,15 +79,22 @@ def to_fraction(x: object) -> Fraction:
     raise TypeError(f"not a real number: {x!r} ({type(x).__name__}); pass int, float or Fraction")
 
 
-def plain_array(x: Entries, dtype: Any = None) -> NDArray[Any]:
-    """`np.asarray(x, dtype)` in C order; lists of different lengths are refused with the place."""
+def plain_array(x: Entries, dtype: Any = None, part: str = "") -> NDArray[Any]:
+    """`np.asarray(x, dtype)` in C order.
+
+    Raises
+    ------
+    InvalidArgument, InvalidModel
+        Lists of different lengths, with the place; the latter if `x` is meant as that `part` of a model.
+    """
     try:
         return np.asarray(x, dtype=dtype, order="C")
     except ValueError:
-        where = _uneven(x, "entries")
+        where = _uneven(x, part or "entries")
         if where is None:
             raise
-        raise InvalidArgument(f"{where}; rows of an array have one length") from None
+        error = InvalidModel if part else InvalidArgument
+        raise error(f"{where}; rows of an array have one length") from None
 
 
 def _uneven(x: Any, name: str) -> str | None:
@@ -116,16 +123,16 @@ def float_array(x: Entries) -> NDArray[np.float64]:
     return plain_array(x).astype(np.float64)
 
 
-def owned(x: Entries, dtype: Any = None) -> NDArray[Any]:
+def owned(x: Entries, dtype: Any = None, part: str = "") -> NDArray[Any]:
     """`x` itself if it is read-only, holds its own memory and has that type; else a contiguous copy."""
     if isinstance(x, np.ndarray) and x.base is None and x.flags.c_contiguous and not x.flags.writeable:
         return x if dtype is None or x.dtype == dtype else x.astype(dtype)
-    return fresh(x, dtype)
+    return fresh(x, dtype, part)
 
 
-def fresh(x: Entries, dtype: Any = None) -> NDArray[Any]:
+def fresh(x: Entries, dtype: Any = None, part: str = "") -> NDArray[Any]:
     """A contiguous array of `x` that shares memory with nothing; errors as for `plain_array`."""
-    made = plain_array(x, dtype)
+    made = plain_array(x, dtype, part)
     return made if isinstance(x, (list, tuple)) else made.copy()
 
 

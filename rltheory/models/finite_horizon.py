@@ -76,7 +76,7 @@ class FiniteHorizonMDP:
         terminal_reward: Entries | None = None,
     ) -> None:
         H = _check_horizon(H)
-        kernel, reward = fresh(P), fresh(R)
+        kernel, reward = fresh(P, part="P"), fresh(R, part="R")
         if kernel.ndim not in (3, 4) or (kernel.ndim == 4 and kernel.shape[0] != H):
             raise InvalidModel(f"P: shape={kernel.shape}, must be (S, A, S), or (H, S, A, S) with H={H}")
         if reward.ndim not in (1, 2, 3, 4) or (reward.ndim > 2 and reward.shape[0] != H):
@@ -150,7 +150,7 @@ class FiniteHorizonMDP:
         exact, S = stages[0].is_exact, stages[0].S
         if not (math.isfinite(gamma) and 0 <= gamma <= 1):
             raise InvalidModel(f"gamma={gamma} is outside [0, 1]; a finite horizon allows γ = 1 but no more")
-        g = np.zeros(S) if terminal_reward is None else fresh(terminal_reward)
+        g = np.zeros(S) if terminal_reward is None else fresh(terminal_reward, part="terminal_reward")
         g = exact_array(g) if exact else float_array(g)
         if g.shape != (S,):
             raise InvalidModel(f"terminal_reward: shape={g.shape}, must be ({S},)")

@@ -85,7 +85,7 @@ class LatentMDP:
     ) -> None:
         H, parts = contexts(models, H)
         exact = parts[0].is_exact
-        law = fresh(weights)
+        law = fresh(weights, part="weights")
         number_system(law)
         self._fill(
             exact_array(law) if exact else float_array(law),
@@ -116,7 +116,7 @@ class LatentMDP:
         InvalidModel
             As for `LatentMDP`; also for shapes that do not fit.
         """
-        arrays = [fresh(x) for x in (weights, nu, P, R)]
+        arrays = [fresh(x, part=part) for part, x in (("weights", weights), ("nu", nu), ("P", P), ("R", R))]
         exact = number_system(*arrays)
         w, law, kernel, reward = (exact_array(x) if exact else float_array(x) for x in arrays)
         self = object.__new__(cls)

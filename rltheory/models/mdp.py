@@ -117,7 +117,8 @@ class MDP:
         states: Sequence[str] | None = None,
         actions: Sequence[str] | None = None,
     ) -> None:
-        P, R = owned(P) if terminal is None else fresh(P), owned(R)
+        P = owned(P, part="P") if terminal is None else fresh(P, part="P")
+        R = owned(R, part="R")
         if P.ndim != 3 or P.shape[0] != P.shape[2] or 0 in P.shape:
             raise InvalidModel(
                 f"P: shape={P.shape}, must be (S, A, S) with S, A ≥ 1; "
@@ -194,14 +195,15 @@ class MDP:
         """
         data, indices, indptr, S = as_csr(P, S)
         entries = transition_rewards(R, indices, indptr, S)
-        rewards = owned(R) if entries is None else entries
+        rewards = owned(R, part="R") if entries is None else entries
         exact = number_system(data, rewards)
         data = exact_array(data) if exact else np.asarray(data, dtype=np.float64)
         rewards = exact_array(rewards) if exact else np.asarray(rewards, dtype=np.float64)
         if entries is not None:
             entries, rewards = rewards, expectation(data, rewards, indptr)
         term = check_terminal(terminal, S)
-        ps, pa = owned(pair_state, np.int64), owned(pair_action, np.int64)
+        ps = owned(pair_state, np.int64, "pair_state")
+        pa = owned(pair_action, np.int64, "pair_action")
         data, indices, indptr, rewards, entries, ps, pa = insert_terminal_loops(
             data, indices, indptr, rewards, entries, ps, pa, term, exact
         )

@@ -127,12 +127,12 @@ class OutcomeMDP:
         actions: Sequence[str] | None = None,
     ) -> None:
         rows = Rows(
-            fresh(prob),
-            fresh(next_state),
-            fresh(reward),
-            fresh(outcome_ptr, dtype=np.int64),
-            fresh(pair_state, dtype=np.int64),
-            fresh(pair_action, dtype=np.int64),
+            fresh(prob, part="prob"),
+            fresh(next_state, part="next_state"),
+            fresh(reward, part="reward"),
+            fresh(outcome_ptr, np.int64, "outcome_ptr"),
+            fresh(pair_state, np.int64, "pair_state"),
+            fresh(pair_action, np.int64, "pair_action"),
         )
         if S is None:
             S = 1 + int(rows.pair_state.max(initial=-1))

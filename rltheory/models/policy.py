@@ -39,7 +39,7 @@ class Policy:
             self._pi: NDArray[Any] = pi._pi
             self.A: int | None = A if A is not None else pi.A
             return
-        arr = fresh(pi)
+        arr = fresh(pi, part="pi")
         if arr.ndim not in (1, 2) or arr.shape[0] == 0:
             raise InvalidModel(
                 f"policy: shape={arr.shape}, must be (S,) action ids or (S, A) probabilities, S ≥ 1"

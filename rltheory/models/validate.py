@@ -66,7 +66,7 @@ def check_law(mu: Any, S: int, exact: bool) -> StateVec:
     """(S,) start law, uniform when None."""
     if mu is None:
         return frozen(uniform(S, exact=exact)) if exact else _constant(1.0 / S, S)
-    arr = exact_array(mu) if exact else owned(mu, np.float64)
+    arr = exact_array(mu) if exact else owned(mu, np.float64, "mu")
     if arr.shape != (S,):
         raise InvalidModel(f"mu: shape={arr.shape}, must be ({S},)")
     if not exact and not np.isfinite(arr).all():

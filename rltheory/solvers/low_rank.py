@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import FloatVec, IntVec, StateAction, frozen
+from ..arrays import FloatVec, IntVec, StateAction, frozen, inside
 from ..errors import InvalidArgument, InvalidModel
 from ..kernels.generative import lookahead
 from ..models.mdp import MDP
@@ -67,7 +67,7 @@ class LowRankSchedule:
             ("c_me", self.c_me, self.c_me >= 1, "c_me ≥ 1"),
             ("V_max", self.V_max, 0 < self.V_max < math.inf, "0 < V_max < ∞"),
             ("T", self.T, self.T >= 1, "T ≥ 1"),
-            ("delta", self.delta, 0 < self.delta < 1, "0 < δ < 1"),
+            ("delta", self.delta, inside(self.delta, 0, 1), "0 < δ < 1"),
             ("L", self.L, self.L is None or self.L > 0, "L > 0, or None for a finite model"),
         )
         for name, value, ok, rule in rules:

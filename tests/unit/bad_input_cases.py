@@ -30,16 +30,17 @@ CASES: dict[str, list[Case]] = {
         case("rl.MDP(P, R.T[:1], gamma=0.9)", InvalidModel, "R: shape=(1, 2)", "(2, 2)"),
         case(
             "rl.MDP([[[1.0]], [[0.5, 0.5]]], [[0.0], [0.0]], 0.9)",
-            InvalidArgument,
-            "entries[1] has shape (1, 2) where entries[0] has (1, 1)",
+            InvalidModel,
+            "P[1] has shape (1, 2) where P[0] has (1, 1)",
             "one length",
         ),
         case(
             "rl.MDP(P, [[0.0, 1.0], 2.0], 0.9)",
-            InvalidArgument,
-            "entries[1] has shape () where entries[0] has (2,)",
+            InvalidModel,
+            "R[1] has shape () where R[0] has (2,)",
             "one length",
         ),
+        case("rl.float_array([[1.0], 2.0])", InvalidArgument, "entries[1] has shape () where", "one length"),
         case(
             "rl.exact_array([1.0, float('nan')])", InvalidArgument, "nan is not a rational number", "finite"
         ),
