@@ -30,6 +30,8 @@ from ._touch import touch
 U = np.uint64
 LANES = 8
 """Atoms moved at once."""
+AHEAD = 2
+"""Pairs between asking for a law's cache lines and using them."""
 STEEP = 0.3
 """1 − γ beyond which atoms are moved one by one."""
 EDGE = 1e-9
@@ -164,11 +166,11 @@ def backup_uniform(
         for j in range(m):
             dst[to + U(j)] = 0.0
         lost = 0.0
-        follow = rows[min(i + 1, count - 1)]
+        follow = rows[min(i + AHEAD, count - 1)]
         soon, last_soon = ptr[follow], ptr[follow + one]
         for k in range(ptr[rows[i]], ptr[rows[i] + one]):
             p, row = prob[U(k)], U(next_state[U(k)]) * um
-            if soon < last_soon:  # the laws of the next pair will have come by the time it needs them
+            if soon < last_soon:  # the laws of a later pair will have come by the time it needs them
                 line = U(next_state[U(soon)]) * um
                 for j in range(0, m, 8):
                     touch(src, line + U(j))
@@ -299,11 +301,11 @@ def mix(rows: Any, ptr: Any, prob: Any, next_state: Any, laws: Any, out: Any) ->
         to = U(i) * um
         for j in range(m):
             dst[to + U(j)] = 0.0
-        follow = rows[min(i + 1, count - 1)]
+        follow = rows[min(i + AHEAD, count - 1)]
         soon, last_soon = ptr[follow], ptr[follow + one]
         for k in range(ptr[rows[i]], ptr[rows[i] + one]):
             p, row = prob[U(k)], U(next_state[U(k)]) * um
-            if soon < last_soon:  # the laws of the next pair will have come by the time it needs them
+            if soon < last_soon:  # the laws of a later pair will have come by the time it needs them
                 line = U(next_state[U(soon)]) * um
                 for j in range(0, m, 8):
                     touch(src, line + U(j))
