@@ -2,8 +2,8 @@
 
 Loads that miss the cache wait in a short queue next to the core, so a loop over scattered values runs at
 the length of that queue over the latency.  A request to fetch into the second-level cache does not wait
-there.  Measured on garnets of 10⁶ states: 1.5 ns a non-zero where plain loads take 2.7; asking for the
-first level is slower than not asking.  Kernels are cached by their own file: see `_dot`.
+there.  Measured on garnets of 10⁶ states: 1.5 to 1.8 ns a non-zero where plain loads take 2.7 to 3.8;
+asking for the first level is slower than not asking.  Kernels are cached by their own file: see `_dot`.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ import numpy as np
 
 from ._jit import njit
 from ._touch import LINES, STREAMED, first_to_ask, touch
-from .policy_sweeps import policy_backup, policy_gauss_seidel, policy_rows
+from .policy_sweeps import NONE, policy_backup, policy_gauss_seidel, policy_rows
 
 MAX_ITER, CONVERGED, STALLED, NOT_FINITE = 0, 1, 2, 3
 """How a loop ended."""
@@ -357,7 +357,7 @@ def modified_policy_iteration(
             longest = max(longest, indptr[k + one] - indptr[k])
             k += one
         width += longest
-        last[s] = 0xFFFFFFFF
+        last[s] = NONE
     pdata, pidx = np.empty(width), np.empty(width, np.uint32)
     plen = np.zeros(S, np.uint32)
     slow, trial, rate, mark = False, 0, 0.0, 0.0

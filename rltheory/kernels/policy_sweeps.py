@@ -14,6 +14,9 @@ import numpy as np
 from ._jit import njit
 from ._touch import CACHED, LINES, first_to_ask, touch
 
+NONE = 0xFFFFFFFF
+"""In place of a pair: no row is stored for the state."""
+
 
 @njit(cache=True)
 def policy_rows(
@@ -21,7 +24,7 @@ def policy_rows(
 ) -> Any:
     """Rows rows[s] of P one after another, into `pdata` and `pidx`, and their lengths into `plen`.
 
-    On entry `last` (S,) holds the pairs that are stored there, 0xFFFFFFFF for none, on return those of
+    On entry `last` (S,) holds the pairs that are stored there, `NONE` for none, on return those of
     `rows`; what is in its place already stays.  Returns (nothing changed, entries).
     """
     one = np.uint64(1)

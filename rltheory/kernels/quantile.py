@@ -66,7 +66,7 @@ def backup(
     unit = 2.0**point
     half = np.int64((0.5 + m * max(1e-13, 4 * 2.0**-53 * widest * m)) * unit)
     chosen = np.empty(m + 1, dtype=np.uint64)
-    exact = np.empty(widest * m)
+    values = np.empty(widest * m)
     alone = np.full(widest + 1, -1)  # pair that waits for another one with as many outcomes
     for turn in range(count + widest):
         if turn < count:
@@ -172,10 +172,10 @@ def backup(
                 for s in range(n):
                     c = words[x + U(s)] & tag
                     h = g + (c & which)
-                    exact[s] = moved[h] + gamma * src[base[h] + (c >> of_list)]
-                    ordered &= s == 0 or exact[s - 1] <= exact[s]
+                    values[s] = moved[h] + gamma * src[base[h] + (c >> of_list)]
+                    ordered &= s == 0 or values[s - 1] <= values[s]
                 if not ordered:
-                    shell_sort(exact, words[x : x + U(n)], n)
+                    shell_sort(values, words[x : x + U(n)], n)
             below, met, c = half, U(0), LOW
             # an atom is written where the next level will be read, and stays if it reaches it
             for s in range(n):

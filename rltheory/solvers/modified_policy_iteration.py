@@ -14,12 +14,12 @@ from typing import Any, Literal
 from flint import fmpq
 from numpy.typing import ArrayLike
 
-from ..arrays import FloatVec
+from ..arrays import FloatVec, sup_norm
 from ..errors import InvalidArgument
 from ..kernels import exact as rational
 from ..kernels.pick import Device, check_device
 from ..models.mdp import MDP
-from ..operators._arrays import PairArrays, pair_arrays, row_bounds
+from ..operators._arrays import PairArrays
 from ..operators._device import pairs_on
 from ..results.solution import Solution
 from .base import (
@@ -83,7 +83,7 @@ class ModifiedPolicyIteration:
 
         def loop(pairs: PairArrays, V: FloatVec, tol: float, max_iter: int, spans: FloatVec) -> Any:
             m = 0 if self.sweeps == "adaptive" else self.sweeps
-            rmax = row_bounds(mdp, pair_arrays(mdp)).rmax
+            rmax = float(sup_norm(pairs.R))
             return pairs.kernels.modified_policy_iteration(
                 *pairs.model, V, tol, pairs.noise, rmax, max_iter, m, spans
             )

@@ -64,7 +64,7 @@ def test_rows_of_a_policy_that_changes(big: Any) -> None:
     V = rng.normal(size=S)
     q = (R + 0.9 * (P @ V)).reshape(S, A)
     rows, columns = np.full(model[0].size, np.nan), np.empty(model[0].size, np.uint32)
-    width, stored = np.zeros(S, np.uint32), np.full(S, 0xFFFFFFFF, np.uint32)
+    width, stored = np.zeros(S, np.uint32), np.full(S, policy_sweeps.NONE, np.uint32)
     choice = np.zeros(S, np.int64)
     for changed in (1.0, 0.3, 0.001, 0.0):
         flip = rng.random(S) < changed
