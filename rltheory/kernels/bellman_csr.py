@@ -21,10 +21,13 @@ import numpy as np
 
 from ._jit import njit
 from ._touch import LINES, STREAMED, first_to_ask, touch
-from .policy_sweeps import NONE, policy_backup, policy_gauss_seidel, policy_rows
+from .action_elimination import leading_backup, overtaken
+from .policy_sweeps import policy_backup, policy_gauss_seidel, policy_rows
 
 MAX_ITER, CONVERGED, STALLED, NOT_FINITE = 0, 1, 2, 3
 """How a loop ended."""
+SHARE = 0.2
+"""Share of a step's residual span to which a policy that still changes is evaluated."""
 
 
 @njit(cache=True)
@@ -253,6 +256,16 @@ def verdict(V: Any, lo: Any, hi: Any, gamma: Any, tol: Any, noise: Any, rmax: An
 
 
 @njit(cache=True)
+def far(V: Any, lo: Any, hi: Any, gamma: Any, tol: Any, noise: Any, rmax: Any) -> Any:
+    """Residual span above which `verdict` need not be asked while ‖midpoint‖ does not double."""
+    shift = gamma / (1.0 - gamma) * 0.5 * (lo + hi)
+    norm = 0.0
+    for s in range(V.size):
+        norm = max(norm, abs(V[s] + shift))
+    return 2.0 * max(2.0 * tol * max(1.0, norm) * (1.0 - gamma) / max(gamma, 1e-9), noise * (norm + rmax))
+
+
+@njit(cache=True)
 def value_iteration(
     data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, V: Any, tol: Any,
     noise: Any, rmax: Any, max_iter: Any, spans: Any,
@@ -335,7 +348,7 @@ def modified_policy_iteration(
     Parameters
     ----------
     sweeps
-        Evaluation sweeps per step; 0 adapts: sweep until the policy's residual span is a tenth of
+        Evaluation sweeps per step; 0 adapts: sweep until the policy's residual span is `SHARE` of
         the step's (within the tolerance if the policy did not change), at most 20·2ⁿ at step n and
         1000, since the first policies do not last.  Adapting also
         tries, once, where 19 sweeps shrink the span by less than 0.9 each: backward and forward
@@ -348,23 +361,35 @@ def modified_policy_iteration(
     """
     S = V.size
     old, new = V, np.empty(S)
-    arg, last = np.empty(S, np.uint32), np.empty(S, np.uint32)
+    arg, plen, lead = np.empty(S, np.uint32), np.zeros(S, np.uint32), np.full(S, -1.0, np.float32)
     width = np.uint64(0)
     one = np.uint64(1)
     for s in range(S):
         k, longest = state_ptr[s], np.uint64(0)
+        arg[s] = k
         while k < state_ptr[s + 1]:
             longest = max(longest, indptr[k + one] - indptr[k])
             k += one
         width += longest
-        last[s] = NONE
     pdata, pidx = np.empty(width), np.empty(width, np.uint32)
-    plen = np.zeros(S, np.uint32)
     slow, trial, rate, mark = False, 0, 0.0, 0.0
-    how, n, done, flips, cap = 0, 0, 0, 0, 20
-    lo, hi = -np.inf, np.inf
+    how, n, done, flips, cap, i = 0, 0, 0, 0, 20, one
+    lo, hi, now = -np.inf, np.inf, 0.0
+    few = S // 2 if S <= STREAMED else S // 8
     while n < max_iter:
-        lo, hi = backup(data, indices, indptr, R, gamma, state_ptr, old, new, arg)
+        open_states = 0
+        for s in range(S):
+            open_states += not lead[s] > now
+        if open_states > few:
+            now = 0.0
+            lo, hi = leading_backup(data, indices, indptr, R, gamma, state_ptr, old, new, arg, lead)
+            if n == 0:
+                for s in range(S):
+                    lead[s] = -abs(lead[s])
+        else:
+            policy_backup(pdata, pidx, plen, R, arg, gamma, i, old, new)
+            lo, hi = overtaken(data, indices, indptr, R, gamma, state_ptr, now, old, new, arg, lead)
+        now += gamma * (hi - lo)
         if n < spans.size:
             spans[n] = hi - lo
         n += 1
@@ -373,18 +398,18 @@ def modified_policy_iteration(
         how = verdict(old, lo, hi, gamma, tol, noise, rmax)
         if how != 0:
             break
-        same, i = policy_rows(data, indices, indptr, arg, last, pdata, pidx, plen)
-        goal = 0.1 * (hi - lo)
+        same, i = policy_rows(data, indices, indptr, arg, lead, pdata, pidx, plen)
+        goal, ask = SHARE * (hi - lo), far(old, lo, hi, gamma, 0.5 * tol, noise, rmax)
         limit = sweeps if sweeps > 0 else cap
         cap = min(2 * cap, 1000)
         m = 0
         while m < limit:
             if slow and m % 8 != 7:
-                a, b = policy_gauss_seidel(pdata, pidx, plen, R, last, gamma, i, m % 2 == 0, old)
+                a, b = policy_gauss_seidel(pdata, pidx, plen, R, arg, gamma, i, m % 2 == 0, old)
                 m += 1
                 a, b = min(a, 0.0), max(b, 0.0)
             else:
-                a, b = policy_backup(pdata, pidx, plen, R, last, gamma, i, old, new)
+                a, b = policy_backup(pdata, pidx, plen, R, arg, gamma, i, old, new)
                 old, new = new, old
                 flips += 1
                 m += 1
@@ -394,9 +419,12 @@ def modified_policy_iteration(
                         old[s] += shift
             if np.isnan(a) or np.isnan(b):
                 break
+            now += gamma * (b - a)
             if sweeps > 0:
                 continue
-            if (b - a <= goal and not same) or verdict(old, a, b, gamma, 0.5 * tol, noise, rmax) != 0:
+            if b - a <= goal and not same:
+                break
+            if not b - a > ask and verdict(old, a, b, gamma, 0.5 * tol, noise, rmax) != 0:
                 break
             if trial == 0 and m == 1:
                 mark = b - a

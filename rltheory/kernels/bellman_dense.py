@@ -14,6 +14,8 @@ import numpy as np
 
 from ._dot import dot
 from ._jit import njit
+from .action_elimination import drift, open_backup_dense
+from .bellman_csr import SHARE
 
 
 @njit(cache=True)
@@ -213,7 +215,10 @@ def modified_policy_iteration(
     P: Any, R: Any, gamma: Any, state_ptr: Any, V: Any, tol: Any,
     noise: Any, rmax: Any, max_iter: Any, sweeps: Any, spans: Any,
 ) -> Any:  # fmt: skip
-    """Greedy step, then evaluation sweeps of the greedy policy; see the CSR twin."""
+    """Greedy step, then evaluation sweeps of the greedy policy; see the CSR twin.
+
+    Here pairs are left out one by one.
+    """
     S = V.size
     old, new = np.empty(S), np.empty(S)
     for s in range(S):
@@ -221,11 +226,14 @@ def modified_policy_iteration(
     arg, last = np.empty(S, np.uint32), np.empty(S, np.uint32)
     for s in range(S):
         last[s] = 0xFFFFFFFF
-    q = np.empty(R.size)
+    q, until = np.empty(R.size), np.zeros(R.size)
+    seen, now = np.empty(S), 0.0
     how, n, done, cap = 0, 0, 0, 20
     lo, hi = -np.inf, np.inf
     while n < max_iter:
-        lo, hi = backup(P, R, gamma, state_ptr, old, new, arg, q)
+        for s in range(S):
+            seen[s] = old[s]
+        lo, hi = open_backup_dense(P, R, gamma, state_ptr, now, until, old, new, arg, q)
         if n < spans.size:
             spans[n] = hi - lo
         n += 1
@@ -238,7 +246,7 @@ def modified_policy_iteration(
             if arg[s] != last[s]:
                 same = False
                 last[s] = arg[s]
-        goal, limit = 0.1 * (hi - lo), sweeps if sweeps > 0 else cap
+        goal, limit = SHARE * (hi - lo), sweeps if sweeps > 0 else cap
         cap = min(2 * cap, 1000)
         for _ in range(limit):
             a, b = chosen_backup(P, R, gamma, state_ptr, arg, old, new)
@@ -250,6 +258,7 @@ def modified_policy_iteration(
                 continue
             if (b - a <= goal and not same) or verdict(old, a, b, gamma, 0.5 * tol, noise, rmax) != 0:
                 break
+        now += gamma * drift(old, seen)
     for s in range(S):
         V[s] = old[s]
     return how, n, lo, hi, done

@@ -15,6 +15,8 @@ import numpy as np
 
 from ._dot import dot
 from ._jit import njit
+from .action_elimination import drift, open_backup_runs
+from .bellman_csr import SHARE
 
 
 @njit(cache=True)
@@ -24,21 +26,19 @@ def first_columns(indices: Any, indptr: Any) -> Any:
     Ends at the first row that is not.  Complexity: one pass over the indices.
     """
     first = np.zeros(indptr.size - 1, np.uint32)
-    one = np.uint64(1)
     j = np.uint64(0)
     for k in range(first.size):
         stop = indptr[k + 1]
         if j == stop:
             continue
-        t = np.uint64(indices[j])
+        t = indices[j]
         first[k] = t
-        good = np.uint64(indices[stop - one]) == t + (stop - one - j)
-        while good and j < stop:
-            good = np.uint64(indices[j]) == t
-            t += one
-            j += one
-        if not good:
+        off = np.uint32(0)
+        for i in range(np.int64(stop - j)):  # no early end: that is what makes it vector instructions
+            off |= indices[j + np.uint64(i)] ^ np.uint32(t + np.uint32(i))
+        if off != 0:
             return False, first
+        j = stop
     return True, first
 
 
@@ -257,11 +257,50 @@ def gauss_seidel_iteration(
 
 
 @njit(cache=True)
+def closed_head(first: Any, indptr: Any, rows: Any) -> Any:
+    """Least c such that π(s) = rows[s] stays below c from s < c and never goes up from s ≥ c.
+
+    Stocks that are used up and refilled, machines that wear out: the states from c on are transient, each
+    leading down, and c is S where the policy shows nothing of the kind.
+    """
+    one = np.uint64(1)
+    S = rows.size
+    c: Any = 0
+    for s in range(S):
+        k = np.uint64(rows[s])
+        if np.uint64(first[k]) + (indptr[k + one] - indptr[k]) > np.uint64(s) + one:
+            c = s + 1
+    s = 0
+    while s < c:
+        k = np.uint64(rows[s])
+        c = max(c, np.int64(np.uint64(first[k]) + (indptr[k + one] - indptr[k])))
+        s += 1
+    return c
+
+
+@njit(cache=True)
+def descend(
+    data: Any, first: Any, indptr: Any, R: Any, gamma: Any, rows: Any, start: Any, V: Any
+) -> Any:  # fmt: skip
+    """V^π of the states from `start` on, in place, where π(s) = rows[s] never goes up from them."""
+    one = np.uint64(1)
+    for s in range(start, V.size):
+        k = np.uint64(rows[s])
+        j, n = indptr[k], indptr[k + one] - indptr[k]
+        stay = data[j + n - one] if np.uint64(first[k]) + n == np.uint64(s) + one else 0.0
+        V[s] += (R[k] + gamma * dot(data, j, V, np.uint64(first[k]), n) - V[s]) / (1.0 - gamma * stay)
+
+
+@njit(cache=True)
 def modified_policy_iteration(
     data: Any, first: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, V: Any, tol: Any,
     noise: Any, rmax: Any, max_iter: Any, sweeps: Any, spans: Any,
 ) -> Any:  # fmt: skip
-    """Greedy step, then evaluation sweeps of the greedy policy; see the CSR twin."""
+    """Greedy step, then evaluation sweeps of the greedy policy; see the CSR twin.
+
+    Here pairs are left out one by one, as many sweeps as cost one backup are made before a step, and a
+    policy that drains into a closed set of up to half of the states is solved on that first.
+    """
     S = V.size
     old, new = np.empty(S), np.empty(S)
     for s in range(S):
@@ -269,10 +308,15 @@ def modified_policy_iteration(
     arg, last = np.empty(S, np.uint32), np.empty(S, np.uint32)
     for s in range(S):
         last[s] = 0xFFFFFFFF
-    how, n, done, cap = 0, 0, 0, 20
+    q, until = np.empty(R.size), np.zeros(R.size)
+    seen, now = np.empty(S), 0.0
+    free = R.size // S
+    how, n, done, cap = 0, 0, 0, max(20, free)
     lo, hi = -np.inf, np.inf
     while n < max_iter:
-        lo, hi = backup(data, first, indptr, R, gamma, state_ptr, old, new, arg)
+        for s in range(S):
+            seen[s] = old[s]
+        lo, hi = open_backup_runs(data, first, indptr, R, gamma, state_ptr, now, until, old, new, arg, q)
         if n < spans.size:
             spans[n] = hi - lo
         n += 1
@@ -285,9 +329,23 @@ def modified_policy_iteration(
             if arg[s] != last[s]:
                 same = False
                 last[s] = arg[s]
-        goal, limit = 0.1 * (hi - lo), sweeps if sweeps > 0 else cap
+        goal, limit = SHARE * (hi - lo), sweeps if sweeps > 0 else cap
         cap = min(2 * cap, 1000)
-        for _ in range(limit):
+        head = closed_head(first, indptr, last)
+        if sweeps == 0 and 2 * head <= S:
+            x, y, pairs = old[:head], new[:head], 0
+            a, b = 0.0, 0.0
+            while head > 0 and 2 * pairs * head < limit * S:
+                chosen_backup(data, first, indptr, R, gamma, state_ptr, last, x, y)
+                a, b = chosen_backup(data, first, indptr, R, gamma, state_ptr, last, y, x)
+                pairs += 1
+                if verdict(x, a, b, gamma, 0.1 * tol, noise, rmax) != 0:
+                    break
+            for s in range(head):
+                old[s] += gamma / (1.0 - gamma) * 0.5 * (a + b)
+            descend(data, first, indptr, R, gamma, last, head, old)
+            done += 1 + 2 * pairs * head // S
+        for m in range(limit):
             a, b = chosen_backup(data, first, indptr, R, gamma, state_ptr, arg, old, new)
             old, new = new, old
             done += 1
@@ -295,8 +353,11 @@ def modified_policy_iteration(
                 break
             if sweeps > 0:
                 continue
-            if (b - a <= goal and not same) or verdict(old, a, b, gamma, 0.5 * tol, noise, rmax) != 0:
+            if b - a <= goal and not same and m + 1 >= free:
                 break
+            if verdict(old, a, b, gamma, 0.5 * tol, noise, rmax) != 0:
+                break
+        now += gamma * drift(old, seen)
     for s in range(S):
         V[s] = old[s]
     return how, n, lo, hi, done

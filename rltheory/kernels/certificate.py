@@ -39,6 +39,13 @@ ETA = 2.0**-1074
 
 
 @njit(cache=True)
+def outward(smin: Any, smax: Any, longest: Any) -> Any:
+    """Bounds on the true sums of rows of at most `longest` entries ≥ 0, from the extremes as added up."""
+    slack = longest * 2.0**-53 * (1 + 2.0**-9)
+    return np.nextafter(smin * (1 - slack), -np.inf), np.nextafter(smax * (1 + slack), np.inf)
+
+
+@njit(cache=True)
 def row_sums(data: Any, indptr: Any) -> Any:
     """(least, largest) sum of the rows of a CSR matrix, rounded outward: lower and upper bounds."""
     one, two = np.uint64(1), np.uint64(2)
@@ -56,8 +63,7 @@ def row_sums(data: Any, indptr: Any) -> Any:
             a += data[j]
             j += one
         smin, smax = min(smin, a + b), max(smax, a + b)
-    slack = longest * 2.0**-53 * (1 + 2.0**-9)
-    return np.nextafter(smin * (1 - slack), -np.inf), np.nextafter(smax * (1 + slack), np.inf)
+    return outward(smin, smax, longest)
 
 
 @njit(cache=True)
@@ -75,8 +81,7 @@ def row_sums_dense(P: Any) -> Any:
             a += P[k, t]
         total = (a + b) + (c + d)
         smin, smax = min(smin, total), max(smax, total)
-    slack = P.shape[1] * 2.0**-53 * (1 + 2.0**-9)
-    return np.nextafter(smin * (1 - slack), -np.inf), np.nextafter(smax * (1 + slack), np.inf)
+    return outward(smin, smax, np.float64(P.shape[1]))
 
 
 @njit(cache=True)

@@ -14,30 +14,28 @@ import numpy as np
 from ._jit import njit
 from ._touch import CACHED, LINES, first_to_ask, touch
 
-NONE = 0xFFFFFFFF
-"""In place of a pair: no row is stored for the state."""
-
 
 @njit(cache=True)
 def policy_rows(
-    data: Any, indices: Any, indptr: Any, rows: Any, last: Any, pdata: Any, pidx: Any, plen: Any
+    data: Any, indices: Any, indptr: Any, rows: Any, lead: Any, pdata: Any, pidx: Any, plen: Any
 ) -> Any:
     """Rows rows[s] of P one after another, into `pdata` and `pidx`, and their lengths into `plen`.
 
-    On entry `last` (S,) holds the pairs that are stored there, `NONE` for none, on return those of
-    `rows`; what is in its place already stays.  Returns (nothing changed, entries).
+    Only those with lead[s] < 0, which loses its sign, and those whose place moved: the others are stored
+    already, and `plen` holds the length of what is.  Returns (nothing changed, entries).
     """
     one = np.uint64(1)
     same, i, was = True, np.uint64(0), np.uint64(0)
     for s in range(rows.size):
         n = np.uint64(plen[s])
-        if rows[s] == last[s] and i == was:
+        stored = lead[s] > 0.0
+        if stored and i == was:
             i += n
             was += n
             continue
         was += n
-        same = same and rows[s] == last[s]
-        last[s] = rows[s]
+        same = same and stored
+        lead[s] = abs(lead[s])
         k = np.uint64(rows[s])
         j, stop = indptr[k], indptr[k + one]
         plen[s] = stop - j

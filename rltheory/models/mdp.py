@@ -132,7 +132,7 @@ class MDP:
         rows = P.reshape(S * A, S)
         pair_state = np.repeat(np.arange(S), A)
         close_terminal(rows, pair_state, term, exact)
-        check_rows(rows, pair_state, np.tile(np.arange(A), S), exact)
+        sums = check_rows(rows, pair_state, np.tile(np.arange(A), S), exact)
         check_rewards(R, S, A, exact)
         if R.ndim == 1:
             R = np.repeat(R[:, None], A, axis=1)
@@ -150,7 +150,8 @@ class MDP:
             states,
             actions,
         )
-        self._set(layout="dense", _rows=frozen(rows), _csr=None, R_next=R_next, _entries=None)
+        rows = frozen(rows)
+        self._set(layout="dense", _rows=rows, _csr=None, R_next=R_next, _entries=None, _sums=(rows, sums))
 
     @classmethod
     def from_pairs(
@@ -208,7 +209,7 @@ class MDP:
             data, indices, indptr, rewards, entries, ps, pa, term, exact
         )
         check_pairs(ps, pa, rewards, indptr, indices, S, exact)
-        check_rows((data, indices, indptr), ps, pa, exact)
+        sums = check_rows((data, indices, indptr), ps, pa, exact)
         ptr = np.searchsorted(ps, np.arange(S + 1)).astype(np.int64)
         check_terminal(term, S, rows=(data, indices, indptr), ps=ps, pa=pa)
         A = int(pa.max()) + 1
@@ -226,7 +227,7 @@ class MDP:
             actions,
         )
         csr = (frozen(data), frozen(indices), frozen(indptr))
-        self._set(layout="csr", _rows=None, _csr=csr, R_next=None, _entries=entries)
+        self._set(layout="csr", _rows=None, _csr=csr, R_next=None, _entries=entries, _sums=(csr, sums))
         return self
 
     def _fill(
@@ -282,6 +283,15 @@ class MDP:
 
     # ---- number system -------------------------------------------------------------------
     @property
+    def row_sums(self) -> tuple[float, float] | None:
+        """Least and largest row sum of a float P as its validation added them up; None where not known.
+
+        Each is off by at most n·2⁻⁵³ of itself, n being the entries of the longest row.
+        """
+        P = self._csr if self._rows is None else self._rows
+        return self._sums[1] if self._sums is not None and self._sums[0] is P else None
+
+    @property
     def is_exact(self) -> bool:
         """True for a model over the rationals."""
         return bool(self.R_pairs.dtype == object)
@@ -315,6 +325,7 @@ class MDP:
     # ---- views ---------------------------------------------------------------------------
     _rows: Any
     _csr: Any
+    _sums: Any = None
     _entries: Any
     _actions: IntVec | None
 
@@ -432,6 +443,7 @@ class MDP:
         """A copy with another discount, reward ((S, A) or (N,)) or start law; validated again."""
         out = object.__new__(MDP)
         out.__dict__.update({k: v for k, v in self.__dict__.items() if k not in _CACHED})
+        out._set(_sums=self._sums)
         if gamma is not None:
             out._set(gamma=check_gamma(gamma, self.is_exact))
         if mu is not None:
@@ -564,4 +576,5 @@ _CACHED = {
     "R",
     "content_hash",
     "rational",
+    "_sums",
 }

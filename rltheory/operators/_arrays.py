@@ -16,7 +16,7 @@ from ..models.mdp import MDP
 U = 2.0**-53
 SMALL = 4096
 """Dense transition arrays up to this many entries stay dense however sparse they are."""
-RUN, DENSE_SHARE, SAMPLE = 8, 0.25, 256
+RUN, DENSE_SHARE, SAMPLE = 8, 0.25, 64
 """Mean entries of a row from which consecutive columns pay; share of non-zeros from which a large dense
 P stays dense, and the rows it is estimated from."""
 SMALL_STATES, SMALL_ENTRIES = 128, 1 << 18
@@ -166,14 +166,19 @@ def _remembered(mdp: MDP, name: str, make: Callable[[MDP], Any]) -> Any:
 
 
 def row_bounds(mdp: MDP, pairs: PairArrays) -> RowBounds:
-    """`RowBounds` of pairs of `mdp`, remembered if they are all of them.  Complexity: one pass over P."""
+    """`RowBounds` of pairs of `mdp`, remembered if they are all of them.
+
+    Complexity: none where validation added the rows up, else one pass over P.
+    """
     if pairs is pair_arrays(mdp):
-        return _remembered(mdp, "bounds", lambda m: _row_bounds(pairs))  # type: ignore[no-any-return]
+        return _remembered(mdp, "bounds", lambda m: _row_bounds(pairs, m.row_sums))  # type: ignore[no-any-return]
     return _row_bounds(pairs)
 
 
-def _row_bounds(pairs: PairArrays) -> RowBounds:
-    if pairs.dense:
+def _row_bounds(pairs: PairArrays, sums: tuple[float, float] | None = None) -> RowBounds:
+    if sums is not None:
+        smin, smax = certificate.outward(*sums, float(pairs.longest))
+    elif pairs.dense:
         smin, smax = certificate.row_sums_dense(pairs.model[0])
     else:
         smin, smax = certificate.row_sums(pairs.model[0], pairs.model[2])

@@ -4,6 +4,9 @@ Definition.  π_k greedy for V_k (so T^{π_k}V_k = TV_k), V_{k+1} = (T^{π_k})^{
 iteration, m → ∞ policy iteration.
 
 Stopping.  As value iteration, from the span of the residual at the greedy steps.
+
+Temporary action elimination.  From V to W, q(s,a) gains on q(s,b) at most γ·sp(W − V), so actions that
+are further behind are passed over until V has drifted that far.
 """
 
 from __future__ import annotations
@@ -44,7 +47,7 @@ class ModifiedPolicyIteration:
     max_iter
         Greedy steps allowed; reaching it is Status.MAX_ITER.
     sweeps
-        m ≥ 1, or "adaptive": sweep until the policy's residual span is a tenth of the step's, at
+        m ≥ 1, or "adaptive": sweep until the policy's residual span is a fifth of the step's, at
         most 1000 times; to the tolerance once the policy repeats.  Exact models take 10 for that.
     V0
         (S,) start; zeros if None.
@@ -56,9 +59,9 @@ class ModifiedPolicyIteration:
     `Solution.iterations` counts greedy steps, `evaluations` the policy sweeps, `backups` both;
     `residuals` holds sp(TV − V) at the greedy steps; `info["loss"]` bounds ‖V* − V^π‖.
 
-    Complexity: O(nnz(P)) a greedy step, O(nnz(P_π)) a sweep.
+    Complexity: O(nnz(P)) a greedy step, less once most actions lag behind; O(nnz(P_π)) a sweep.
 
-    Source: Puterman and Shin 1978; Puterman 1994, §6.5.
+    Source: Puterman and Shin 1978; Puterman 1994, §6.5 and §6.7; Hastings and van Nunen 1977.
     """
 
     tol: float = TOL

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..arrays import FloatVec, sup_norm
 from ..kernels import bellman_csr, ordering
-from ..kernels.policy_sweeps import NONE, policy_backup, policy_rows
+from ..kernels.policy_sweeps import policy_backup, policy_rows
 from ..models.mdp import MDP
 from ..operators._arrays import PairArrays, csr_arrays, pair_arrays
 from ._blocks import WIDTH
@@ -138,10 +138,10 @@ def _sweep(pairs: PairArrays, arg: NDArray[np.uint32]) -> Callable[[FloatVec, Fl
     data, indices, indptr, R, gamma, _ = pairs.model
     room = min(pairs.longest * arg.size, data.size)
     rows, columns = np.empty(room), np.empty(room, np.uint32)
-    width, stored = np.zeros(arg.size, np.uint32), np.full(arg.size, NONE, np.uint32)
-    _, n = policy_rows(data, indices, indptr, arg, stored, rows, columns, width)
+    width, unstored = np.zeros(arg.size, np.uint32), np.full(arg.size, -1.0, np.float32)
+    _, n = policy_rows(data, indices, indptr, arg, unstored, rows, columns, width)
     size = np.uint64(n)  # as inside the kernels, or it would compile twice
-    return lambda V, out: policy_backup(rows, columns, width, R, stored, gamma, size, V, out)
+    return lambda V, out: policy_backup(rows, columns, width, R, arg, gamma, size, V, out)
 
 
 def _rate(spans: Any, n: int) -> float:

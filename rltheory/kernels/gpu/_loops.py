@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
-from ..bellman_csr import MAX_ITER
+from ..bellman_csr import MAX_ITER, SHARE
 from ._device import BURST, Board, deliver, device_array, host_array
 
 Greedy = Callable[[Any, Any, Any, Any, Board], None]
@@ -84,7 +84,7 @@ def modified_policy_iteration(
     greedy: Greedy, policy: Policy, N: int, gamma: float, V: Any, tol: float, noise: float, rmax: float,
     max_iter: int, sweeps: int, spans: Any,
 ) -> tuple[int, int, float, float, int]:  # fmt: skip
-    """`..bellman_csr.modified_policy_iteration`; adaptive sweeps are Jacobi sweeps only."""
+    """`..bellman_csr.modified_policy_iteration`; looks at all pairs, sweeps by Jacobi only."""
     S = V.shape[0]
     pair, board, arg = Pair(V), Board(S), cuda.to_device(np.full(S, N, dtype=np.uint64))
     outer = rule_of(gamma, tol, noise, rmax, NEVER)
@@ -103,7 +103,7 @@ def modified_policy_iteration(
         n += 1
         if how != MAX_ITER:
             break
-        goal = NEVER if changed == 0 else 0.1 * (hi - lo)
+        goal = NEVER if changed == 0 else SHARE * (hi - lo)
         inner = rule_of(gamma, 0.5 * tol, noise, rmax, goal)
         if sweeps > 0:
             inner = rule_of(gamma, NEVER, NEVER, 0.0, NEVER)

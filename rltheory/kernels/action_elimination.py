@@ -1,0 +1,198 @@
+"""Backups that leave out the actions which cannot be greedy yet (temporary action elimination).
+
+Rows sum to one, so from V to W the q of one pair gains on another's at most γ·sp(W − V).  A loop that
+adds up γ times the spans of its steps knows how far V has drifted; a pair that was further behind than
+that is not looked at.  Nothing is certified here: a wrong choice, by rounding at most, costs a step.
+
+Dense rows and rows of consecutive columns are long, so their pairs are left out one by one; scattered
+rows are short, so whole states are, whose greedy row is at hand among the policy's.
+
+Source: Hastings and van Nunen 1977; Puterman 1994, §6.7.3.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ._dot import dot
+from ._jit import njit
+from ._touch import LINES, STREAMED, first_to_ask, touch
+
+DOWN, TINY = 1.0 - 2.0**-22, 1e-37
+"""What makes a lead safe to round to single precision, and the least that has a sign there."""
+
+
+@njit(cache=True)
+def drift(V: Any, W: Any) -> Any:
+    """sp(V − W) = max(V − W) − min(V − W)."""
+    low, high = np.inf, -np.inf
+    for s in range(V.size):
+        d = V[s] - W[s]
+        low = d if d < low else low
+        high = d if d > high else high
+    return high - low
+
+
+@njit(cache=True)
+def open_backup_runs(
+    data: Any, first: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, now: Any, until: Any,
+    V: Any, out: Any, arg: Any, q: Any,
+) -> Any:  # fmt: skip
+    """`backup` that leaves out the pairs k with until[k] > now, which cannot be greedy before.
+
+    Rows sum to one, so between two points q of one pair gains on another's at most γ·sp of their
+    difference.  With `now` the sum of those since the start, a pair that is now x behind the greedy one
+    stays behind until now + x, which is noted in `until` (N,); `q` (N,) is scratch.
+    """
+    one = np.uint64(1)
+    lo, hi, check = np.inf, -np.inf, 0.0
+    k = np.uint64(0)
+    for s in range(V.size):
+        best, pick, at = -np.inf, k, k
+        end = state_ptr[s + 1]
+        while k < end:
+            q[k] = -np.inf
+            if not until[k] > now:
+                j = indptr[k]
+                q[k] = R[k] + gamma * dot(data, j, V, np.uint64(first[k]), indptr[k + one] - j)
+                if q[k] > best:
+                    best, pick = q[k], k
+            k += one
+        while at < end:
+            if q[at] > -np.inf:
+                until[at] = now + (best - q[at])
+            at += one
+        d = best - V[s]
+        out[s] = best
+        arg[s] = pick
+        check += 0.0 * d
+        lo, hi = min(lo, d), max(hi, d)
+    return lo + check, hi + check
+
+
+@njit(cache=True)
+def open_backup_dense(
+    P: Any, R: Any, gamma: Any, state_ptr: Any, now: Any, until: Any, V: Any, out: Any, arg: Any, q: Any
+) -> Any:  # fmt: skip
+    """`backup` that leaves out pairs k with until[k] > now; see `open_backup_runs`."""
+    rows, n, zero, one = P.reshape(-1), np.uint64(P.shape[1]), np.uint64(0), np.uint64(1)
+    lo, hi, check = np.inf, -np.inf, 0.0
+    k = np.uint64(0)
+    for s in range(V.size):
+        best, pick, first = -np.inf, k, k
+        end = state_ptr[s + 1]
+        while k < end:
+            q[k] = -np.inf
+            if not until[k] > now:
+                q[k] = R[k] + gamma * dot(rows, k * n, V, zero, n)
+                if q[k] > best:
+                    best, pick = q[k], k
+            k += one
+        while first < end:
+            if q[first] > -np.inf:
+                until[first] = now + (best - q[first])
+            first += one
+        d = best - V[s]
+        out[s] = best
+        arg[s] = pick
+        check += 0.0 * d
+        lo, hi = min(lo, d), max(hi, d)
+    return lo + check, hi + check
+
+
+@njit(cache=True)
+def leading_backup(
+    data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, V: Any, out: Any,
+    arg: Any, lead: Any,
+) -> Any:  # fmt: skip
+    """`backup` that notes in lead (S,) float32 how far the greedy pair is ahead of the others.
+
+    With its sign turned where that pair was not in `arg` on entry.
+    """
+    one, two = np.uint64(1), np.uint64(2)
+    lo, hi, check = np.inf, -np.inf, 0.0
+    k, j = np.uint64(0), np.uint64(0)
+    nnz = np.uint64(indices.size)
+    ask = first_to_ask(indices, nnz, V.size, STREAMED)
+    for s in range(V.size):
+        best, second, pick = -np.inf, -np.inf, k
+        end = state_ptr[s + 1]
+        until = min(indptr[end] + LINES, nnz)
+        while ask < until:
+            touch(V, indices[ask])
+            ask += one
+        while k < end:
+            stop = indptr[k + one]
+            a, b = 0.0, 0.0
+            while j + one < stop:
+                a += data[j] * V[indices[j]]
+                b += data[j + one] * V[indices[j + one]]
+                j += two
+            if j < stop:
+                a += data[j] * V[indices[j]]
+                j += one
+            q = R[k] + gamma * (a + b)
+            low = q if q < best else best
+            second = low if low > second else second
+            if q > best:
+                best, pick = q, k
+            k += one
+        d = best - V[s]
+        out[s] = best
+        ahead = max((best - second) * DOWN, TINY)
+        lead[s] = ahead if pick == arg[s] else -ahead
+        arg[s] = pick
+        check += 0.0 * d
+        if d < lo:
+            lo = d
+        if d > hi:
+            hi = d
+    return lo + check, hi + check
+
+
+@njit(cache=True)
+def overtaken(
+    data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, now: Any, V: Any, out: Any,
+    arg: Any, lead: Any,
+) -> Any:  # fmt: skip
+    """out = TV, given out = T^πV for π = `arg`: only the states with lead[s] ≤ now can need another pair.
+
+    Rows sum to one, so between two points q of one pair gains on another's at most γ·sp of their
+    difference, and `now` is the sum of those since `leading_backup`.  Returns (min, max) of TV − V.
+    """
+    one, two = np.uint64(1), np.uint64(2)
+    lo, hi, check = np.inf, -np.inf, 0.0
+    for s in range(V.size):
+        if not lead[s] > now:
+            k, end = state_ptr[s], state_ptr[s + 1]
+            best, second, pick = -np.inf, -np.inf, k
+            j = indptr[k]
+            while k < end:
+                stop = indptr[k + one]
+                a, b = 0.0, 0.0
+                while j + one < stop:
+                    a += data[j] * V[indices[j]]
+                    b += data[j + one] * V[indices[j + one]]
+                    j += two
+                if j < stop:
+                    a += data[j] * V[indices[j]]
+                    j += one
+                q = R[k] + gamma * (a + b)
+                low = q if q < best else best
+                second = low if low > second else second
+                if q > best:
+                    best, pick = q, k
+                k += one
+            out[s] = best
+            ahead = max((now + (best - second)) * DOWN, TINY)
+            lead[s] = ahead if pick == arg[s] else -ahead
+            arg[s] = pick
+        d = out[s] - V[s]
+        check += 0.0 * d
+        if d < lo:
+            lo = d
+        if d > hi:
+            hi = d
+    return lo + check, hi + check
