@@ -11,6 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ._jit import njit
+from ._touch import touch
+
+AHEAD, LINE = 8, np.uint64(16)
+"""States ahead whose edges are asked for, and edges in a cache line."""
 
 
 @njit(cache=True)
@@ -113,46 +117,69 @@ def myopic(R: Any, state_ptr: Any, V: Any, arg: Any) -> Any:
 
 
 @njit(cache=True)
-def breadth_first(indices: Any, indptr: Any, state_ptr: Any, source: Any) -> Any:
-    """(S,) uint32 states by number of steps to the mask `source`; those that cannot reach it last."""
+def predecessors(indices: Any, indptr: Any, state_ptr: Any) -> Any:
+    """(start, into): into[start[t]:start[t+1]] are the states with an entry in column t, one an entry."""
     S = state_ptr.size - 1
-    start, fill = np.empty(S + 1, np.int64), np.empty(S, np.int64)
+    start, fill = np.empty(S + 1, np.uint64), np.empty(S, np.uint64)
+    one: Any = np.uint64(1)
     for s in range(S + 1):
         start[s] = 0
-    for j in range(indices.size):
-        start[np.int64(indices[j]) + 1] += 1
+    for i in range(indices.size):
+        start[np.uint64(indices[i]) + one] += one
     for s in range(S):
         start[s + 1] += start[s]
         fill[s] = start[s]
     into = np.empty(indices.size, np.uint32)
+    j: Any = np.uint64(0)
     for s in range(S):
-        for j in range(indptr[state_ptr[s]], indptr[state_ptr[s + 1]]):
-            t = indices[j]
+        stop = indptr[state_ptr[s + 1]]
+        while j < stop:
+            t = np.uint64(indices[j])
             into[fill[t]] = s
-            fill[t] += 1
+            fill[t] += one
+            j += one
+    return start, into
+
+
+@njit(cache=True)
+def breadth_first(start: Any, edges: Any, source: Any) -> Any:
+    """(order, n): (S,) uint32 states by number of steps from the mask `source`, the n that are reached first.
+
+    State s has edges to edges[start[s]:start[s+1]].  Complexity: O(nnz), less once every state was reached.
+    """
+    S = source.size
     seen = np.empty(S, np.bool_)
     order = np.empty(S, np.uint32)
     n, head = 0, 0
-    for s in range(S):
-        seen[s] = False
-        if source[s]:
-            seen[s] = True
-            order[n] = s
+    one: Any = np.uint64(1)
+    for i in range(S):
+        seen[i] = source[i]
+        if source[i]:
+            order[n] = i
             n += 1
-    while head < n:
-        t = order[head]
+    while head < n < S:
+        if head + 2 * AHEAD < n:  # rows are read in no order: ask for those that are next in turn
+            touch(start, np.uint64(order[head + 2 * AHEAD]))
+            later = start[np.uint64(order[head + AHEAD])]
+            touch(edges, later)
+            touch(edges, later + LINE)
+        s = np.uint64(order[head])
         head += 1
-        for q in range(start[t], start[t + 1]):
-            s = into[q]
-            if not seen[s]:
-                seen[s] = True
-                order[n] = s
+        j: Any = start[s]
+        stop: Any = start[s + one]
+        while j < stop:
+            t = edges[j]
+            if not seen[t]:
+                seen[t] = True
+                order[n] = t
                 n += 1
-    for s in range(S):
-        if not seen[s]:
-            order[n] = s
+            j += one
+    reached = n
+    for i in range(S):
+        if not seen[i]:
+            order[n] = i
             n += 1
-    return order
+    return order, reached
 
 
 @njit(cache=True)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import FloatVec, sup_norm
+from ..arrays import BoolVec, FloatVec, sup_norm
 from ..kernels import blocks, ordering
 from ..models.mdp import MDP
 from ..operators._arrays import csr_arrays, pair_arrays, read_only
@@ -51,14 +51,22 @@ class Plan(NamedTuple):
     copy: bool
 
 
-def goal_first(mdp: MDP) -> NDArray[np.uint32]:
-    """States by number of steps to the absorbing states, or, if none, to those that pay most."""
-    _data, indices, indptr, R, _, state_ptr = csr_arrays(mdp)
+def goals(mdp: MDP) -> BoolVec:
+    """(S,) mask of the absorbing states, or, if there are none, of those that pay most."""
+    _data, indices, indptr, R, _, state_ptr = csr_arrays(mdp.float())
     source = ordering.absorbing(indices, indptr, state_ptr)
     if not source.any():
-        best = np.maximum.reduceat(R, mdp.state_ptr[:-1])
+        best = np.empty(mdp.S)
+        ordering.myopic(R, state_ptr, best, np.empty(mdp.S, np.uint32))
         source = best == best.max()
-    return np.asarray(ordering.breadth_first(indices, indptr, state_ptr, read_only(source)))
+    return read_only(source)
+
+
+def goal_first(mdp: MDP) -> NDArray[np.uint32]:
+    """States by number of steps to the `goals`."""
+    _data, indices, indptr, _R, _, state_ptr = csr_arrays(mdp)
+    start, into = (read_only(x) for x in ordering.predecessors(indices, indptr, state_ptr))
+    return np.asarray(ordering.breadth_first(start, into, goals(mdp))[0])
 
 
 def pessimistic(mdp: MDP) -> FloatVec:

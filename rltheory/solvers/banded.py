@@ -20,7 +20,7 @@ from ..kernels.ordering import facts
 from ..models.mdp import MDP
 from ..operators._arrays import csr_arrays
 from ..results.solution import Solution
-from ._blocks import WIDTH, Plan, goal_first, solve_in_blocks
+from ._blocks import WIDTH, Plan, goals, solve_in_blocks
 from .base import TOL, check_max_iter, check_tol
 
 
@@ -73,7 +73,7 @@ def chain_order(mdp: MDP) -> tuple[Any, bool]:
         order, copy = np.arange(mdp.S, dtype=np.uint32), False
     else:
         order, copy = cuthill_mckee(mdp), True
-    start = goal_first(mdp)[0]
+    start = np.argmax(goals(mdp))
     where = int(np.flatnonzero(order == start)[0])
     return (np.ascontiguousarray(order[::-1]) if 2 * where > mdp.S else order), copy
 

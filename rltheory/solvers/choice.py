@@ -35,7 +35,7 @@ from .gauss_seidel import GaussSeidel
 from .krylov import InexactPolicyIteration
 from .modified_policy_iteration import ModifiedPolicyIteration
 from .policy_iteration import PolicyIteration
-from .probe import Probe, components, probe
+from .probe import Probe, components, one_large_component, probe
 from .refinement import refined
 from .small import small_solution
 from .topological import Topological
@@ -134,19 +134,17 @@ def choose(mdp: MDP, known: Probe, tol: float) -> tuple[str, Any]:
         rows = " over rows of consecutive columns" if pair_arrays(mdp).runs else ""
         why = rate if fast else f"{rate}, which costs 1/{known.N / known.S:.0f} of a backup"
         return f"{why}: modified policy iteration{rows}", ModifiedPolicyIteration(tol, STEPS, V0=known.V)
-    if not known.dense:
+    near = not known.dense and known.nnz <= SPARSE * known.S
+    order = one_large_component(mdp) if near and not known.absorbing else None
+    if not known.dense and order is None:
         parts = components(mdp)
         if 2 * parts.largest <= known.S:
             why = f"{parts.count} strong components, the largest of {parts.largest} states"
             return f"{why}: solved one after another", Topological(tol, PATIENCE, parts)
         if known.absorbing:
             return f"{known.absorbing} absorbing states: sweeps from the goal", GaussSeidel(tol, PATIENCE)
-    return f"{rate}, no special structure: Krylov evaluation", _krylov(known, tol)
-
-
-def _krylov(known: Probe, tol: float) -> InexactPolicyIteration:
-    near = not known.dense and known.nnz <= SPARSE * known.S
-    return InexactPolicyIteration(tol, PATIENCE, reorder=near, V0=known.V)
+    why = f"{rate}, no special structure: Krylov evaluation"
+    return why, InexactPolicyIteration(tol, PATIENCE, reorder=near, V0=known.V, order=order)
 
 
 def others(first: Any, known: Probe, tol: float) -> Iterator[tuple[str, Any]]:

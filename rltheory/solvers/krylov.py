@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ..kernels.blocks import KRYLOV
 from ..models.mdp import MDP
@@ -36,6 +37,8 @@ class InexactPolicyIteration:
         best paid ones.
     V0
         (S,) start; if None, what the worst of the best rewards is worth for ever.
+    order
+        (S,) states in that order where it is known; None finds it.
 
     Notes
     -----
@@ -58,6 +61,7 @@ class InexactPolicyIteration:
     max_iter: int = 100_000
     reorder: bool = False
     V0: ArrayLike | None = field(default=None, compare=False)
+    order: NDArray[np.uint32] | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_tol(self.tol)
@@ -65,8 +69,8 @@ class InexactPolicyIteration:
 
     def run(self, mdp: MDP, /) -> Solution:
         """V* of a discounted model, enclosed."""
-        order = goal_first(mdp.float()) if self.reorder else None
-        plan = Plan(order, None, KRYLOV, False, self.reorder)
+        order = self.order if self.order is not None or not self.reorder else goal_first(mdp.float())
+        plan = Plan(order if self.reorder else None, None, KRYLOV, False, self.reorder)
         return solve_in_blocks(
             mdp, plan, name="InexactPolicyIteration", tol=self.tol, max_iter=self.max_iter, V0=self.V0
         )

@@ -13,8 +13,8 @@ from ..arrays import FloatVec, sup_norm
 from ..kernels import bellman_csr, ordering
 from ..kernels.policy_sweeps import policy_backup, policy_rows
 from ..models.mdp import MDP
-from ..operators._arrays import PairArrays, csr_arrays, pair_arrays
-from ._blocks import WIDTH
+from ..operators._arrays import PairArrays, csr_arrays, pair_arrays, read_only
+from ._blocks import WIDTH, goals
 
 BURST = 8
 """Sweeps of the myopic policy, one that is greedy for V = 0, that show how fast spans contract; none where
@@ -112,6 +112,31 @@ def components(mdp: MDP) -> Components:
     _, indices, indptr, _, _, state_ptr = csr_arrays(mdp.float())
     order, ends = ordering.strong_order(indices, indptr, state_ptr)
     return Components(ends.size - 1, int(np.diff(ends).max()), order, ends)
+
+
+def one_large_component(mdp: MDP) -> NDArray[np.uint32] | None:
+    """The goal-first order of the states, if the strong component of the first goal holds half of them.
+
+    None if it does not: another component may, which `components` tells.  Complexity: O(nnz), but far less
+    than for all components where this one holds everything.
+    """
+    _, indices, indptr, _, _, state_ptr = csr_arrays(mdp.float())
+    source = goals(mdp)
+    root = np.zeros(mdp.S, dtype=np.bool_)
+    root[int(np.argmax(source))] = True
+    first = read_only(indptr[state_ptr])
+    after, n = ordering.breadth_first(first, indices, read_only(root))
+    if 2 * n < mdp.S:
+        return None
+    start, into = (read_only(x) for x in ordering.predecessors(indices, indptr, state_ptr))
+    order, reached = ordering.breadth_first(start, into, source)
+    if source.sum() > 1:
+        before, reached = ordering.breadth_first(start, into, read_only(root))
+    else:
+        before = order
+    both = np.zeros(mdp.S, dtype=np.bool_)
+    both[after[:n]] = True
+    return order if 2 * int(both[before[:reached]].sum()) >= mdp.S else None
 
 
 def _trial(mdp: MDP, pairs: PairArrays, V: FloatVec) -> tuple[float, float]:

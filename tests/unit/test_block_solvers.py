@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
+from scipy.sparse import csgraph
 
 import rltheory as rl
 from rltheory.errors import InvalidArgument
@@ -14,6 +16,8 @@ from rltheory.kernels.graph import strong_components
 from rltheory.operators._arrays import csr_arrays
 from rltheory.results.solution import Status
 from rltheory.solvers import BandedPolicyIteration, GaussSeidel, InexactPolicyIteration, Topological
+from rltheory.solvers._blocks import goals
+from rltheory.solvers.probe import one_large_component
 
 SOLVERS = {
     "gauss-seidel": GaussSeidel,
@@ -157,6 +161,66 @@ def test_components_come_successors_first() -> None:
     count, known = strong_components(source, indices.astype(np.int64), mdp.S)
     assert count == len(ends) - 1
     assert all(np.unique(known[order[a:b]]).size == 1 for a, b in zip(ends, ends[1:], strict=False))
+
+
+def scattered(S: int, seed: int, *, reach: int) -> rl.MDP:
+    """A model of a few transitions a pair, to states at most `reach` away, so that components vary."""
+    rng = np.random.default_rng(seed)
+    step = [rng.integers(-reach, reach + 1, rng.integers(1 + reach // 10, 7)) for _ in range(S)]
+    rows = [np.unique(np.clip(s + step[s], 0, S - 1)) for s in range(S)]
+    data = np.concatenate([np.full(r.size, 1 / r.size) for r in rows])
+    ptr = np.concatenate([[0], np.cumsum([r.size for r in rows])])
+    R = rng.integers(0, 5, S) / 4
+    return rl.MDP.from_pairs((data, np.concatenate(rows), ptr), R, 0.9, **_single(S))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_order_and_component_of_the_goal_by_scipy(seed: int) -> None:
+    mdp = scattered(200, seed, reach=(1, 2, 5, 40)[seed % 4])
+    _data, indices, indptr, R, _, state_ptr = csr_arrays(mdp)
+    ones, ptr = np.ones(indices.size), indptr.astype(np.int32)
+    graph = sp.csr_array((ones, indices.astype(np.int32), ptr), shape=(200, 200))
+    start, into = ordering.predecessors(indices, indptr, state_ptr)
+    for s in range(200):
+        assert sorted(into[start[s] : start[s + np.uint64(1)]]) == sorted(graph[:, [s]].nonzero()[0])
+    source = goals(mdp)
+    absorbing = np.array([set(graph[[s], :].nonzero()[1]) == {s} for s in range(200)])
+    np.testing.assert_array_equal(source, absorbing if absorbing.any() else R.max() == R)
+    order, n = ordering.breadth_first(start, into, source)
+    steps = csgraph.dijkstra(graph.T, indices=np.flatnonzero(source), unweighted=True, min_only=True)
+    assert n == np.isfinite(steps).sum() and sorted(order) == list(range(200))
+    assert (np.diff(steps[order[:n]]) >= 0).all() and not np.isfinite(steps[order[n:]]).any()
+    _, label = csgraph.connected_components(graph, connection="strong")
+    large = 2 * (label == label[np.argmax(source)]).sum() >= 200
+    found = one_large_component(mdp)
+    assert (found is not None) == large
+    if large:
+        np.testing.assert_array_equal(found, order)
+
+
+@pytest.mark.parametrize(("m", "large"), [(99, False), (100, True), (150, True)])
+def test_component_of_the_goal_at_one_half(m: int, large: bool) -> None:
+    """A ring of m states that hold the goal and lead into a ring of the others, and the other way round."""
+    ring = np.where(np.arange(200) == m - 1, 0, np.arange(200) + 1)
+    ring[-1] = m
+    for goal_first_ring in (True, False):
+        P, R = np.zeros((200, 1, 200)), np.zeros((200, 1))
+        P[np.arange(200), 0, ring] = 1.0
+        leak = (0, m) if goal_first_ring else (m, 0)
+        P[leak[0], 0] *= 0.5
+        P[leak[0], 0, leak[1]] += 0.5
+        R[3] = 1.0
+        found = one_large_component(rl.MDP.from_pairs(P[:, 0], R[:, 0], 0.9, **_single(200)))
+        assert (found is not None) == large
+
+
+def _single(S: int) -> dict[str, Any]:
+    return {"pair_state": np.arange(S), "pair_action": np.zeros(S, int), "S": S}
+
+
+def test_both_answers_about_the_component_occur() -> None:
+    models = [scattered(200, seed, reach=(1, 2, 5, 40)[seed % 4]) for seed in range(12)]
+    assert {one_large_component(mdp) is None for mdp in models} == {True, False}
 
 
 def test_a_layered_model_needs_no_sweeps() -> None:
