@@ -11,6 +11,9 @@ One in-place sweep of a policy is v ← G v + g with an operator G = (I − U)�
 preconditioned by the triangle already visited.  BiCGSTAB runs on I − G at one sweep a product.  Where
 the policy's matrix is a narrow band, elimination without pivoting solves it: I − γP is an M-matrix.
 
+States whose pair cannot change yet are left out of an improvement (`action_elimination`): there the last
+sweep of the policy tells the residual.  Rows of a policy are copied where it changed.
+
 Stopping.  After an improvement sweep with largest change d the residual of V is at most γd, so a block
 ends at d ≤ goal·max(1, ‖V‖), or at d ≤ noise·(‖V‖ + max|R|), what rounding alone moves,
 or when 100 sweeps in a row make no progress within 10⁴ times that.
@@ -24,7 +27,11 @@ from typing import Any
 import numpy as np
 
 from ._jit import njit
+from .action_elimination import DOWN, TINY
 
+SLOT, RAGGED = 5, 8
+"""Rows of a policy are filled up to one length, which the processor predicts, if none has more than `SLOT`
+entries and one in `RAGGED` has another length than the one before."""
 SWEEPS, KRYLOV, BANDED = 0, 1, 2
 """How a policy is evaluated; BANDED falls back to KRYLOV on a policy whose band is too wide."""
 
@@ -53,21 +60,25 @@ def self_loop_scales(data: Any, indices: Any, indptr: Any, gamma: Any, state_ptr
 @njit(cache=True)
 def improve(
     data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, scale: Any,
-    order: Any, first: Any, last: Any, back: Any, V: Any, arg: Any,
+    order: Any, first: Any, last: Any, back: Any, limit: Any, now: Any, V: Any, arg: Any, lead: Any,
 ) -> Any:  # fmt: skip
-    """In-place improvement of the states order[first:last], backwards if `back`.
+    """In-place improvement of those of order[first:last], backwards if `back`, with lead[s] ≤ limit.
 
-    `arg` (S,) holds the pairs chosen; a state keeps its pair unless another is better.
+    `arg` (S,) holds the pairs chosen; a state keeps its pair unless another is better.  lead (S,) float32
+    becomes the drift up to which none will be, `now` being that so far: see `action_elimination`.  It is
+    negative where the row of the pair is not stored, see `extract`.
 
     Returns
     -------
-    (largest change, its largest sign-less value in V, pairs changed); a NaN change stays NaN.
+    (least change, largest change, largest sign-less value in V, pairs changed); NaN changes stay NaN.
     """
     one, two = np.uint64(1), np.uint64(2)
-    worst, norm, moved, check = 0.0, 0.0, 0, 0.0
+    low, high, norm, moved, check = 0.0, 0.0, 0.0, 0, 0.0
     for i in range(first, last):
         s = np.uint64(order[last - 1 - (i - first)] if back else order[i])
-        best = -np.inf
+        if lead[s] > limit:
+            continue
+        best, top, second, own, mine = -np.inf, -np.inf, -np.inf, -np.inf, -np.inf
         k, end = state_ptr[s], state_ptr[s + one]
         kept, pick = arg[s], k
         j = indptr[k]
@@ -83,39 +94,66 @@ def improve(
             if j < stop:
                 a += data[j] * V[indices[j]]
                 j += one
-            d = (R[k] + gamma * (a + b) - v) * scale[k]
+            q = R[k] + gamma * (a + b)
+            less = q if q < top else top
+            second = less if less > second else second
+            top = q if q > top else top
+            d = (q - v) * scale[k]
             if d > best:
-                best = d
+                best, own = d, q
                 pick = k
             if k == kept:
-                old = d
+                old, mine = d, q
             k += one
         if pick != kept and best > old:
             arg[s] = pick
             moved += 1
+            lead[s] = -1.0
+        else:
+            own = mine
+        ahead = max((now + (own - second)) * DOWN, TINY)  # not ahead unless own is the top
+        lead[s] = ahead if lead[s] > 0.0 else -ahead
         v += best
         V[s] = v
         check += 0.0 * best
-        worst = max(worst, abs(best))
+        low, high = min(low, best), max(high, best)
         norm = max(norm, abs(v))
-    return worst + check, norm, moved
+    return low + check, high + check, norm, moved
 
 
 @njit(cache=True)
 def extract(
     data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, scale: Any, order: Any, first: Any,
-    last: Any, place: Any, V: Any, arg: Any, pdata: Any, pidx: Any, pptr: Any, prew: Any,
+    last: Any, place: Any, V: Any, arg: Any, lead: Any, fresh: Any, slot: Any, pdata: Any, pidx: Any,
+    pptr: Any, prew: Any,
 ) -> Any:  # fmt: skip
-    """Rows of the policy `arg` on a block: v(i) = prew(i) + Σ pdata·v(pidx), no diagonal; its half-bands."""
+    """Rows of the policy `arg` on a block: v(i) = prew(i) + Σ pdata·v(pidx), no diagonal.
+
+    Rows are filled up with zeros to `slot` entries.  Unless `fresh`, rows with lead[s] > 0 that stay in
+    their place are there already and not part of the result, and a shorter row is filled up to the
+    length of the last one, so that others can stay.  On return all leads are positive.
+
+    Returns
+    -------
+    (half-band below, half-band above, longest row, rows of another length than the one before).
+    """
     one = np.uint64(1)
     lo, hi = np.uint64(first), np.uint64(last)
     below: Any = 0
     above: Any = 0
-    m = np.uint64(0)
+    m, was = np.uint64(0), np.uint64(0)
+    longest, length, turns = m, m, 0
     for i in range(first, last):
         s = np.uint64(order[i])
+        until = pptr[i - first + 1]
+        at_home = m == was and not fresh
+        was = until
+        if lead[s] > 0.0 and at_home:
+            m = until
+            continue
+        lead[s] = abs(lead[s])
         k = arg[s]
-        c, fixed, me = scale[k], 0.0, np.uint64(i)
+        c, fixed, me, start = scale[k], 0.0, np.uint64(i), m
         j, stop = indptr[k], indptr[k + one]
         while j < stop:
             t = indices[j]
@@ -133,9 +171,16 @@ def extract(
             else:
                 fixed += p * V[t]
             j += one
+        turns += m - start != length
+        length = m - start
+        longest = max(longest, length)
+        while m < start + slot or (at_home and m < until):
+            pdata[m] = 0.0
+            pidx[m] = me - lo
+            m += one
         prew[i - first] = (R[k] + gamma * fixed) * c
         pptr[i - first + 1] = m
-    return below, above
+    return below, above, longest, turns
 
 
 @njit(cache=True)
@@ -161,12 +206,14 @@ def policy_sweep(pdata: Any, pidx: Any, pptr: Any, prew: Any, n: Any, back: Any,
 
 
 @njit(cache=True)
-def apply_sweep(pdata: Any, pidx: Any, pptr: Any, n: Any, z: Any, w: Any, y: Any) -> Any:
-    """y = (I − G)z for the forward sweep operator G; w is work space."""
+def apply_sweep(pdata: Any, pidx: Any, pptr: Any, n: Any, hat: Any, z: Any, w: Any) -> Any:
+    """w = Gz for the forward sweep operator G; on entry w = z.
+
+    Returns the inner products of y = (I − G)z with `hat`, itself and z: in this loop they cost nothing.
+    """
     one, two = np.uint64(1), np.uint64(2)
-    for i in range(n):
-        w[i] = z[i]
     j = np.uint64(0)
+    hy, yy, zy = 0.0, 0.0, 0.0
     for i in range(n):
         stop = pptr[i + 1]
         a, b = 0.0, 0.0
@@ -178,7 +225,30 @@ def apply_sweep(pdata: Any, pidx: Any, pptr: Any, n: Any, z: Any, w: Any, y: Any
             a += pdata[j] * w[pidx[j]]
             j += one
         w[i] = a + b
-        y[i] = z[i] - a - b
+        y = z[i] - (a + b)
+        hy += hat[i] * y
+        yy += y * y
+        zy += z[i] * y
+    return hy, yy, zy
+
+
+@njit(cache=True)
+def residual_of(hat: Any, r: Any, n: Any) -> Any:
+    """(Σ hat·r, max |r|), in four lanes: one would wait for every addition."""
+    m = n - n % 4
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    e, f, g, h = 0.0, 0.0, 0.0, 0.0
+    for i in range(0, m, 4):
+        a += hat[i] * r[i]
+        b += hat[i + 1] * r[i + 1]
+        c += hat[i + 2] * r[i + 2]
+        d += hat[i + 3] * r[i + 3]
+        e, f = max(e, abs(r[i])), max(f, abs(r[i + 1]))
+        g, h = max(g, abs(r[i + 2])), max(h, abs(r[i + 3]))
+    for i in range(m, n):
+        a += hat[i] * r[i]
+        e = max(e, abs(r[i]))
+    return (a + b) + (c + d), max(max(e, f), max(g, h))
 
 
 @njit(cache=True)
@@ -196,60 +266,50 @@ def krylov(
 ) -> Any:
     """BiCGSTAB on (I − G)e = sweep(v) − v, v ← v + e, until the largest residual is ≤ goal.
 
+    With y = (I − G)z a product leaves Gz, so y is z minus that wherever it is used.
+
     Returns
     -------
     (products, largest residual of the recursion); v may be useless after a breakdown: check it.
     """
-    r, hat, p, q, t, w = work[0], work[1], work[2], work[3], work[4], work[5]
+    r, hat, p, gp, gr = work[0], work[1], work[2], work[3], work[4]
     for i in range(n):
-        w[i] = v[i]
-    policy_sweep(pdata, pidx, pptr, prew, n, forward, w)
-    rho, size = 0.0, 0.0
+        gp[i] = v[i]
+    policy_sweep(pdata, pidx, pptr, prew, n, forward, gp)
     for i in range(n):
-        x = w[i] - v[i]
-        r[i], hat[i], p[i] = x, x, x
-        rho += x * x
-        size = max(size, abs(x))
+        x = gp[i] - v[i]
+        r[i], hat[i], p[i], gp[i] = x, x, x, x
+    rho, size = residual_of(hat, r, n)
     done, restarts = 1, 0
-    while done < limit and size > goal and rho != 0.0 and np.isfinite(size):
-        apply_sweep(pdata, pidx, pptr, n, p, w, q)
-        down = 0.0
-        for i in range(n):
-            down += hat[i] * q[i]
+    while done < limit and size > goal and rho != 0.0 and np.isfinite(rho):
+        down, _, _ = apply_sweep(pdata, pidx, pptr, n, hat, p, gp)
         if down == 0.0 or not np.isfinite(down):
             break
         alpha = rho / down
-        half = 0.0
         for i in range(n):
-            r[i] -= alpha * q[i]
-            half = max(half, abs(r[i]))
-        apply_sweep(pdata, pidx, pptr, n, r, w, t)
+            x = r[i] - alpha * (p[i] - gp[i])
+            r[i], gr[i] = x, x
+        _, tt, ts = apply_sweep(pdata, pidx, pptr, n, hat, r, gr)
         done += 2
-        tt, ts = 0.0, 0.0
-        for i in range(n):
-            tt += t[i] * t[i]
-            ts += t[i] * r[i]
         omega = ts / tt if tt > 0.0 else 0.0
-        new, size = 0.0, 0.0
         for i in range(n):
             v[i] += alpha * p[i] + omega * r[i]
-            r[i] -= omega * t[i]
-            new += hat[i] * r[i]
-            size = max(size, abs(r[i]))
+            r[i] -= omega * (r[i] - gr[i])
+        new, size = residual_of(hat, r, n)
         if omega == 0.0:
             break
         if abs(new) < 1e-14 * abs(rho) and restarts < 20 and size > goal:
             restarts += 1
-            new = 0.0
             for i in range(n):
-                hat[i], p[i] = r[i], r[i]
-                new += r[i] * r[i]
-            rho = new
+                x = r[i]
+                hat[i], p[i], gp[i] = x, x, x
+            rho, _ = residual_of(hat, r, n)
             continue
         beta = new / rho * alpha / omega
         rho = new
         for i in range(n):
-            p[i] = r[i] + beta * (p[i] - omega * q[i])
+            x = r[i] + beta * (p[i] - omega * (p[i] - gp[i]))
+            p[i], gp[i] = x, x
     return done, size
 
 
@@ -311,7 +371,7 @@ def solve_blocks(
     changes
         (m,) output: largest change of each of the first m improvement sweeps of blocks of two or more.
     work
-        (6, n) scratch for blocks of up to n states; None with SWEEPS, which then compiles nothing else.
+        (5, n) scratch for blocks of up to n states; None with SWEEPS, which then compiles nothing else.
 
     Returns
     -------
@@ -322,6 +382,7 @@ def solve_blocks(
     S = V.size
     largest: Any = 1
     room: Any = 0
+    wide = np.uint64(0)
     place = np.empty(S, np.uint32)
     for b in range(block_ptr.size - 1):
         first, last = block_ptr[b], block_ptr[b + 1]
@@ -334,14 +395,17 @@ def solve_blocks(
             for k in range(state_ptr[s], state_ptr[s + one]):
                 longest = max(longest, indptr[k + 1] - indptr[k])
             total += np.int64(longest)
+            wide = max(wide, longest)
         if last - first > 1:
             room = max(room, total)
     multi = largest if largest > 1 else 0
+    room = max(room, np.int64(min(wide, np.uint64(SLOT))) * multi)
     pdata, pidx = np.empty(room), np.empty(room, np.uint32)
     pptr, prew = np.empty(multi + 1, np.uint64), np.empty(multi)
     pptr[0] = 0
     v, before = np.empty(multi), np.empty(multi)
     band = np.empty((1, 1))
+    lead = np.full(S, -1.0, np.float32)
     forward = turn != turn  # False, but no literal: callees compile once
     how, steps, swept, direct, seen = 1, 0, 0, 0, 0
     norm = 0.0
@@ -366,10 +430,20 @@ def solve_blocks(
         state, n_block = 0, 0
         stale, record = 0, np.inf
         flips = forward
+        now, rest, slot = 0.0, 0.0, np.uint64(0)
         while n_block < max_iter:
-            worst, top, moved = improve(
-                data, indices, indptr, R, gamma, state_ptr, scale, order, first, last, flips, V, arg
-            )
+            ready = 0
+            for i in range(first, last):
+                ready += not lead[order[i]] > now
+            limit = now
+            if 2 * ready > n:
+                now, limit, rest = 0.0, np.inf, 0.0
+            low, high, top, moved = improve(
+                data, indices, indptr, R, gamma, state_ptr, scale, order, first, last, flips, limit, now, V,
+                arg, lead,
+            )  # fmt: skip
+            worst = max(rest, -low, high) + 0.0 * (low + high)
+            now += gamma * (high - low)
             flips = turn and not flips
             n_block += 1
             norm = max(norm, top)
@@ -392,10 +466,16 @@ def solve_blocks(
             if stale > 100 and record <= 1e4 * noise * (norm + rmax):
                 state = 2
                 break
-            below, above = extract(
-                data, indices, indptr, R, gamma, scale, order, first, last, place, V, arg, pdata, pidx,
-                pptr, prew,
+            below, above, most, turns = extract(
+                data, indices, indptr, R, gamma, scale, order, first, last, place, V, arg, lead,
+                method == 2 or n_block == 1, slot, pdata, pidx, pptr, prew,
             )  # fmt: skip
+            if n_block == 1 and RAGGED * turns > n and most <= SLOT:
+                slot = most
+                extract(
+                    data, indices, indptr, R, gamma, scale, order, first, last, place, V, arg, lead, True,
+                    slot, pdata, pidx, pptr, prew,
+                )  # fmt: skip
             top = 0.0
             for i in range(n):
                 x = V[order[first + i]]
@@ -439,8 +519,14 @@ def solve_blocks(
                     swept += 1
                     if not rest > aim:
                         break
+            low, high = (np.inf, -np.inf) if n == S else (0.0, 0.0)
             for i in range(n):
-                V[order[first + i]] = v[i]
+                s = np.uint64(order[first + i])
+                d = v[i] - V[s]
+                low = d if d < low else low
+                high = d if d > high else high
+                V[s] = v[i]
+            now += gamma * (high - low)
         steps += n_block
         if state == 3 or how == 3:
             how = 3

@@ -183,34 +183,65 @@ def breadth_first(start: Any, edges: Any, source: Any) -> Any:
 
 
 @njit(cache=True)
-def permuted(data: Any, indices: Any, indptr: Any, R: Any, state_ptr: Any, order: Any) -> Any:
-    """The model with state order[i] renamed i: new (data, indices, indptr, R, state_ptr)."""
+def row_length(indptr: Any, most: Any) -> Any:
+    """Entries to which rows are best filled up: those of the longest, 0 if that is above `most` or most rows
+    are as long as the one before.
+    """
+    longest, length, turns = np.uint64(0), np.uint64(0), 0
+    for k in range(indptr.size - 1):
+        turns += indptr[k + 1] - indptr[k] != length
+        length = indptr[k + 1] - indptr[k]
+        longest = max(longest, length)
+    return longest if longest <= most and 4 * turns > indptr.size else np.uint64(0)
+
+
+@njit(cache=True)
+def permuted(data: Any, indices: Any, indptr: Any, R: Any, state_ptr: Any, order: Any, slot: Any) -> Any:
+    """The model with state order[i] renamed i: new (data, indices, indptr, R, state_ptr).
+
+    Rows are filled up with zeros, at the state itself, to `slot` entries.
+    """
     S, N = order.size, R.size
     place = np.empty(S, np.uint32)
     for i in range(S):
         place[order[i]] = i
-    x, col = np.empty(data.size), np.empty(data.size, np.uint32)
+    room = max(data.size, np.int64(slot) * N)
+    x, col = np.empty(room), np.empty(room, np.uint32)
     ptr, rew, sptr = np.empty(N + 1, np.uint64), np.empty(N), np.empty(S + 1, np.uint64)
     ptr[0], sptr[0] = 0, 0
     m, q = np.uint64(0), np.uint64(0)
     one = np.uint64(1)
     for i in range(S):
+        if i + 2 * AHEAD < S:  # states are read in no order: ask for those that are next in turn
+            k = state_ptr[np.uint64(order[i + 2 * AHEAD])]
+            touch(indptr, k)
+            touch(R, k)
+            j = indptr[state_ptr[np.uint64(order[i + AHEAD])]]
+            touch(indices, j)
+            touch(indices, j + LINE)
+            touch(data, j)
+            touch(data, j + LINE // 2)
+            touch(data, j + LINE)
         s = np.uint64(order[i])
         k, end = state_ptr[s], state_ptr[s + one]
         j = indptr[k]
         while k < end:
-            stop = indptr[k + one]
+            stop, full = indptr[k + one], m + slot
             while j < stop:
                 x[m] = data[j]
                 col[m] = place[indices[j]]
                 m += one
                 j += one
+            while m < full:
+                x[m] = 0.0
+                col[m] = i
+                m += one
             rew[q] = R[k]
             k += one
             q += one
             ptr[q] = m
         sptr[i + 1] = q
-    return x, col, ptr, rew, sptr
+    return x[:m], col[:m], ptr, rew, sptr
 
 
 @njit(cache=True)

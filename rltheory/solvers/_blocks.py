@@ -118,7 +118,8 @@ class _Run:
         self.order = plan.order
         self.copied = plan.order is not None and plan.copy and 12 * data.size <= COPY_LIMIT
         if self.copied:
-            arrays = ordering.permuted(data, indices, indptr, R, state_ptr, plan.order)
+            slot = ordering.row_length(indptr, np.uint64(blocks.SLOT))
+            arrays = ordering.permuted(data, indices, indptr, R, state_ptr, plan.order, slot)
             data, indices, indptr, R, state_ptr = (read_only(x) for x in arrays)
             V = V[plan.order]
         self.model = (data, indices, indptr, R, gamma, state_ptr)
@@ -133,7 +134,7 @@ class _Run:
         self.noise = max(NOISE, pair_arrays(mdp).noise)
         self.plan, self.max_iter, self.count = plan, max_iter, ends.size - 1
         largest = int(np.diff(ends).max())
-        self.work = None if plan.method == blocks.SWEEPS else np.empty((6, largest if largest > 1 else 0))
+        self.work = None if plan.method == blocks.SWEEPS else np.empty((5, largest if largest > 1 else 0))
         self.steps = self.swept = self.direct = 0
         self.residuals: list[float] = []
 

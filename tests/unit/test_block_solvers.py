@@ -135,7 +135,7 @@ def test_a_shuffled_chain_is_put_in_order() -> None:
     plain = rl.gallery.river_swim(S=600, gamma=0.999)
     data, indices, indptr, R, gamma, state_ptr = csr_arrays(plain)
     order = rng.permutation(600).astype(np.uint32)
-    x, col, ptr, rew, sptr = ordering.permuted(data, indices, indptr, R, state_ptr, order)
+    x, col, ptr, rew, sptr = ordering.permuted(data, indices, indptr, R, state_ptr, order, np.uint64(0))
     mixed = rl.MDP.from_pairs(
         (x, col.astype(np.int32), ptr.astype(np.int64)),
         rew,
@@ -236,6 +236,6 @@ def test_not_a_number_ends_a_block() -> None:
     V, arg = np.full(10, np.nan), model[5][:-1].copy()
     how = blocks.solve_blocks(
         *model, scale, np.arange(10, dtype=np.uint32), np.array([0, 10]), V, arg, 1e-9, 0.0, 1.0, 100, 1, 16,
-        False, np.empty(5), np.empty((6, 10)),
+        False, np.empty(5), np.empty((5, 10)),
     )[0]  # fmt: skip
     assert how == 3
