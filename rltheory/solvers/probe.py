@@ -23,6 +23,8 @@ LATE = 4
 """The last of them, whose contraction counts: the first ones flatter models with slow modes."""
 CLEAR = 1e-3
 """Shrinkage of the span after which no more sweeps are needed to see that it is fast."""
+SLOW = 0.97
+"""Contraction of the first sweeps beyond which no more are made."""
 MANY = 32
 """Non-zeros a state from which the values are kept in double precision."""
 
@@ -152,8 +154,11 @@ def _trial(mdp: MDP, pairs: PairArrays, V: FloatVec) -> tuple[float, float]:
         if 0.0 < spans[i] <= CLEAR * spans[0]:
             spans[i + 1 :] = 0.0
             break
+        if i + 1 == LATE and _rate(spans[:LATE], LATE // 2) > SLOW:  # and later sweeps shrink them less
+            spans = spans[:LATE]
+            break
     V[:] = old + gamma / (1.0 - gamma) * 0.5 * (low + high)
-    return _rate(spans, LATE), _rate(spans, LATE // 2)
+    return _rate(spans, min(LATE, spans.size - 1)), _rate(spans, LATE // 2)
 
 
 def _sweep(pairs: PairArrays, arg: NDArray[np.uint32]) -> Callable[[FloatVec, FloatVec], tuple[float, float]]:
