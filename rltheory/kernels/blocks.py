@@ -314,35 +314,68 @@ def krylov(
 
 
 @njit(cache=True)
+def tridiagonal(pdata: Any, pidx: Any, pptr: Any, prew: Any, n: Any, up: Any, v: Any) -> Any:
+    """v ← solution of v = prew + Pv where rows reach one state up or down; `up` (n,) is scratch."""
+    one = np.uint64(1)
+    j = np.uint64(0)
+    before, x = 0.0, 0.0
+    for i in range(n):
+        low, high = 0.0, 0.0
+        me, stop = np.uint64(i), pptr[i + 1]
+        while j < stop:
+            low += pdata[j] if pidx[j] < me else 0.0
+            high += pdata[j] if pidx[j] > me else 0.0
+            j += one
+        pivot = 1.0 / (1.0 - low * before)
+        x = (prew[i] + low * x) * pivot
+        before = high * pivot
+        v[i], up[i] = x, before
+    for q in range(1, n):
+        i = n - 1 - q
+        x = v[i] + up[i] * x
+        v[i] = x
+
+
+@njit(cache=True)
 def banded(
     pdata: Any, pidx: Any, pptr: Any, prew: Any, n: Any, below: Any, above: Any, band: Any, v: Any
 ) -> Any:
-    """v ← solution of v = prew + Pv for a band matrix, by elimination without pivoting in `band` (n, w)."""
-    one = np.uint64(1)
+    """v ← solution of v = prew + Pv for a band matrix, by elimination without pivoting.
+
+    `band` is scratch of n·(below + above + 1) numbers.
+    """
+    if below <= 1 and above <= 1:
+        tridiagonal(pdata, pidx, pptr, prew, n, band, v)
+        return
+    one, w = np.uint64(1), below + above + 1
     for i in range(n):
-        for d in range(below + above + 1):
-            band[i, d] = 0.0
-        band[i, below] = 1.0
+        row = i * w + below
+        for d in range(-below, above + 1):
+            band[row + d] = 0.0
+        band[row] = 1.0
         j = pptr[i]
         while j < pptr[i + 1]:
-            band[i, np.int64(pidx[j]) - i + below] -= pdata[j]
+            band[row + np.int64(pidx[j]) - i] -= pdata[j]
             j += one
         v[i] = prew[i]
     for i in range(n):
-        pivot = band[i, below]
+        row = i * w + below
+        pivot = band[row]
         for r in range(i + 1, min(n, i + below + 1)):
-            f = band[r, i - r + below]
+            at = r * w + below - r
+            f = band[at + i]
             if f != 0.0:
                 f /= pivot
                 for c in range(i + 1, min(n, i + above + 1)):
-                    band[r, c - r + below] -= f * band[i, c - i + below]
+                    band[at + c] -= f * band[row + c - i]
                 v[r] -= f * v[i]
     for q in range(n):
         i = n - 1 - q
+        row = i * w + below - i
         x = v[i]
         for c in range(i + 1, min(n, i + above + 1)):
-            x -= band[i, c - i + below] * v[c]
-        v[i] = x / band[i, below]
+            x -= band[row + c] * v[c]
+        v[i] = x / band[row + i]
 
 
 @njit(cache=True)
@@ -404,7 +437,7 @@ def solve_blocks(
     pptr, prew = np.empty(multi + 1, np.uint64), np.empty(multi)
     pptr[0] = 0
     v, before = np.empty(multi), np.empty(multi)
-    band = np.empty((1, 1))
+    band = np.empty(1)
     lead = np.full(S, -1.0, np.float32)
     forward = turn != turn  # False, but no literal: callees compile once
     how, steps, swept, direct, seen = 1, 0, 0, 0, 0
@@ -431,6 +464,8 @@ def solve_blocks(
         stale, record = 0, np.inf
         flips = forward
         now, rest, slot = 0.0, 0.0, np.uint64(0)
+        below: Any = 0
+        above: Any = 0
         while n_block < max_iter:
             ready = 0
             for i in range(first, last):
@@ -466,10 +501,12 @@ def solve_blocks(
             if stale > 100 and record <= 1e4 * noise * (norm + rmax):
                 state = 2
                 break
-            below, above, most, turns = extract(
-                data, indices, indptr, R, gamma, scale, order, first, last, place, V, arg, lead,
-                method == 2 or n_block == 1, slot, pdata, pidx, pptr, prew,
+            fresh = n_block == 1 or max(below, above) > width  # half-bands of a narrower policy are found anew
+            down, up, most, turns = extract(
+                data, indices, indptr, R, gamma, scale, order, first, last, place, V, arg, lead, fresh, slot,
+                pdata, pidx, pptr, prew,
             )  # fmt: skip
+            below, above = (down, up) if fresh else (max(below, down), max(above, up))
             if n_block == 1 and RAGGED * turns > n and most <= SLOT:
                 slot = most
                 extract(
@@ -485,8 +522,8 @@ def solve_blocks(
             plain = method == 0 or stale > 40
             if work is not None and not plain:
                 if method == 2 and below <= width and above <= width:
-                    if band.shape[0] < n or band.shape[1] < below + above + 1:
-                        band = np.empty((n, 2 * width + 1 if n > 2 * width else 2 * n))
+                    if band.size < n * (below + above + 1):
+                        band = np.empty(n * (below + above + 1))
                     banded(pdata, pidx, pptr, prew, n, below, above, band, v)
                     direct += 1
                     rest = policy_sweep(pdata, pidx, pptr, prew, n, forward, v)
