@@ -501,7 +501,7 @@ def solve_blocks(
             if stale > 100 and record <= 1e4 * noise * (norm + rmax):
                 state = 2
                 break
-            fresh = n_block == 1 or max(below, above) > width  # half-bands of a narrower policy are found anew
+            fresh = n_block == 1 or max(below, above) > width  # a narrower policy shows in all rows only
             down, up, most, turns = extract(
                 data, indices, indptr, R, gamma, scale, order, first, last, place, V, arg, lead, fresh, slot,
                 pdata, pidx, pptr, prew,

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from ._dot import dot
 from ._jit import njit
 
 SWEEPS = 64
@@ -84,28 +85,37 @@ def linear_values(C: Any, b: Any, gamma: Any, M: Any, x: Any, y: Any) -> Any:
 
 @njit(cache=True, error_model="numpy")
 def sweep_values(P: Any, R: Any, gamma: Any, state_ptr: Any, tol: Any, V: Any, q: Any, spans: Any) -> Any:
-    """Span-stopped value iteration from V in place; (met, sweeps).
+    """Span-stopped value iteration from zero, into V; (met, sweeps).
 
-    From the fifth sweep on it gives up when the rate of the span foretells more than 30 others.
+    Pairs too far behind to be greedy are left out (`action_elimination`).  From the fifth sweep on it gives
+    up when the rate of the span foretells more than 30 others.
     """
-    S = V.size
+    S, rows, zero, n_cols = V.size, P.reshape(-1), np.uint64(0), np.uint64(P.shape[1])
+    old, until = np.zeros(S), np.empty(R.size)
     factor = gamma / (1.0 - gamma)
-    last = np.inf
+    last, now = np.inf, 0.0
     for n in range(spans.size):
-        np.dot(P, V, q)
         lo, hi, low, high = np.inf, -np.inf, np.inf, -np.inf
         k = state_ptr[0]
         for s in range(S):
-            best, end = -np.inf, state_ptr[s + 1]
+            best, first, end = -np.inf, k, state_ptr[s + 1]
             while k < end:
-                z = R[k] + gamma * q[k]
-                if z > best:
-                    best = z
+                z = R[k]
+                if n > 0:
+                    z = -np.inf
+                    if not until[k] > now:
+                        z = R[k] + gamma * dot(rows, np.uint64(k) * n_cols, old, zero, n_cols)
+                q[k] = z
+                best = z if z > best else best
                 k += 1
-            d = best - V[s]
+            for at in range(first, end):
+                if q[at] > -np.inf:
+                    until[at] = now + (best - q[at])
+            d = best - old[s]
             V[s] = best
             lo, hi, low, high = min(lo, d), max(hi, d), min(low, best), max(high, best)
         spans[n] = hi - lo
+        now += gamma * (hi - lo)
         shift = factor * 0.5 * (lo + hi)
         width, goal = factor * (hi - lo), tol * max(1.0, abs(low + shift), abs(high + shift))
         if width <= goal:
@@ -115,6 +125,8 @@ def sweep_values(P: Any, R: Any, gamma: Any, state_ptr: Any, tol: Any, V: Any, q
         if n >= 4 and not width * (width / last) ** 30 <= goal:
             return False, n + 1
         last = width
+        for s in range(S):
+            old[s] = V[s]
     return False, spans.size
 
 
@@ -289,8 +301,6 @@ def solve(
     """
     V, lower, upper = out[0], out[1], out[2]
     q = np.empty(R.size)
-    for s in range(V.size):
-        V[s] = 0.0
     met, sweeps = sweep_values(P, R, gamma, state_ptr, tol, V, q, spans)
     error, norm, loss = np.inf, 0.0, np.inf
     if met:

@@ -74,7 +74,10 @@ def numbers(mdp: MDP, x: ArrayLike) -> NDArray[Any]:
 
 
 def read_only(x: NDArray[Any]) -> NDArray[Any]:
-    """Contiguous and read-only, so that kernels compile once; a view where possible."""
+    """Contiguous and read-only, so that kernels compile once; itself or a view where possible."""
+    flags = x.flags
+    if flags.c_contiguous and not flags.writeable:
+        return x
     return frozen(np.ascontiguousarray(x).view())
 
 

@@ -11,8 +11,8 @@ import pytest
 import rltheory as rl
 from rltheory import MDP
 from rltheory.kernels import action_elimination as elimination
-from rltheory.kernels import bellman_runs, policy_sweeps
-from rltheory.operators._arrays import csr_arrays, pair_arrays, row_bounds
+from rltheory.kernels import bellman_runs, policy_sweeps, small
+from rltheory.operators._arrays import csr_arrays, pair_arrays, row_bounds, small_model
 from rltheory.solvers import ModifiedPolicyIteration
 
 
@@ -163,6 +163,27 @@ def test_values_of_models_with_far_starts(seed: int, scale: float) -> None:
         sol = rl.solve(mdp, ModifiedPolicyIteration(tol=tol, V0=start), throw=False)
         exact = rl.solve(mdp, rl.solvers.ValueIteration(tol=tol), throw=False).V
         assert np.abs(sol.V - exact).max() <= 2 * tol * max(1.0, np.abs(exact).max())
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_sweeps_of_small_models_are_value_iteration(seed: int) -> None:
+    """Sweep by sweep the same residual spans as backups of all pairs."""
+    rng = np.random.default_rng(seed)
+    S = 12
+    to = rng.integers(0, S, (S, 5))
+    P, R = np.eye(S)[to], rng.normal(size=(S, 5))
+    if seed % 2:
+        P = 0.5 * P + 0.5 * rng.dirichlet(np.ones(S), (S, 5))
+    R[:, 1] = R[:, 0] + 1e-3 * rng.normal(size=S)
+    mdp = MDP(P, R, 0.7)
+    out, actions, spans = np.empty((3, S)), np.empty(S, np.int64), np.empty(small.SWEEPS)
+    sweeps, *_ = small.solve(*small_model(mdp), 1e-9, out, actions, spans)
+    V = np.zeros(S)
+    for n in range(sweeps):
+        W = (R + 0.7 * (P @ V)).max(axis=1)
+        assert abs(np.ptp(W - V) - spans[n]) <= 1e-13, n
+        V = W
+    assert sweeps >= 5
 
 
 # ---- rows added up once ----------------------------------------------------------------------
