@@ -186,6 +186,18 @@ def test_sweeps_of_small_models_are_value_iteration(seed: int) -> None:
     assert sweeps >= 5
 
 
+def test_a_small_model_whose_greedy_action_changes_late() -> None:
+    """State 0 goes to 1 or to 2; what lies behind those turns its choice by just more than the first lead."""
+    to = np.array([[1, 2], [3, 3], [4, 4], [5, 5], [5, 5], [5, 5]])
+    P, R = np.eye(6)[to], [0.0, 0.0, -1.0, -0.6, 0.6, 0.0]
+    mdp = MDP(P, np.repeat(np.array(R)[:, None], 2, axis=1), 0.95)
+    out, actions, spans = np.empty((3, 6)), np.empty(6, np.int64), np.empty(small.SWEEPS)
+    sweeps, *_ = small.solve(*small_model(mdp), 1e-9, out, actions, spans)
+    assert sweeps == 4 and actions[0] == 1
+    np.testing.assert_allclose(out[0, 0], 0.95 * (-1 + 0.95 * 0.6), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(spans[2], 0.95 * (1 - 0.95 * 0.6), rtol=0, atol=1e-12)
+
+
 # ---- rows added up once ----------------------------------------------------------------------
 
 
