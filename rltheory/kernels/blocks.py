@@ -29,6 +29,8 @@ import numpy as np
 from ._jit import njit
 from .action_elimination import DOWN, TINY
 
+WORTH = 1000
+"""States of a block from which what did not change is left out."""
 SLOT, RAGGED = 5, 8
 """Rows of a policy are filled up to one length, which the processor predicts, if none has more than `SLOT`
 entries and one in `RAGGED` has another length than the one before."""
@@ -60,13 +62,14 @@ def self_loop_scales(data: Any, indices: Any, indptr: Any, gamma: Any, state_ptr
 @njit(cache=True)
 def improve(
     data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, scale: Any,
-    order: Any, first: Any, last: Any, back: Any, limit: Any, now: Any, V: Any, arg: Any, lead: Any,
+    order: Any, first: Any, last: Any, back: Any, track: Any, limit: Any, now: Any, V: Any, arg: Any,
+    lead: Any,
 ) -> Any:  # fmt: skip
     """In-place improvement of those of order[first:last], backwards if `back`, with lead[s] ≤ limit.
 
-    `arg` (S,) holds the pairs chosen; a state keeps its pair unless another is better.  lead (S,) float32
-    becomes the drift up to which none will be, `now` being that so far: see `action_elimination`.  It is
-    negative where the row of the pair is not stored, see `extract`.
+    `arg` (S,) holds the pairs chosen; a state keeps its pair unless another is better.  If `track`, lead
+    (S,) float32 becomes the drift up to which it keeps it, `now` being that so far: see
+    `action_elimination`.  It is negative where the row of the pair is not stored, see `extract`.
 
     Returns
     -------
@@ -78,7 +81,7 @@ def improve(
         s = np.uint64(order[last - 1 - (i - first)] if back else order[i])
         if lead[s] > limit:
             continue
-        best, top, second, own, mine = -np.inf, -np.inf, -np.inf, -np.inf, -np.inf
+        best, top, second, own = -np.inf, -np.inf, -np.inf, -np.inf
         k, end = state_ptr[s], state_ptr[s + one]
         kept, pick = arg[s], k
         j = indptr[k]
@@ -95,24 +98,24 @@ def improve(
                 a += data[j] * V[indices[j]]
                 j += one
             q = R[k] + gamma * (a + b)
-            less = q if q < top else top
-            second = less if less > second else second
-            top = q if q > top else top
+            if track:
+                less = q if q < top else top
+                second = less if less > second else second
+                top = q if q > top else top
             d = (q - v) * scale[k]
             if d > best:
                 best, own = d, q
                 pick = k
             if k == kept:
-                old, mine = d, q
+                old = d
             k += one
-        if pick != kept and best > old:
+        new = pick != kept and best > old
+        if new:
             arg[s] = pick
             moved += 1
-            lead[s] = -1.0
-        else:
-            own = mine
-        ahead = max((now + (own - second)) * DOWN, TINY)  # not ahead unless own is the top
-        lead[s] = ahead if lead[s] > 0.0 else -ahead
+        if track:
+            ahead = max((now + (own - second)) * DOWN, TINY)
+            lead[s] = ahead if lead[s] > 0.0 and not new else -ahead
         v += best
         V[s] = v
         check += 0.0 * best
@@ -145,12 +148,14 @@ def extract(
     longest, length, turns = m, m, 0
     for i in range(first, last):
         s = np.uint64(order[i])
-        until = pptr[i - first + 1]
-        at_home = m == was and not fresh
-        was = until
-        if lead[s] > 0.0 and at_home:
-            m = until
-            continue
+        until, at_home = m, False
+        if not fresh:
+            until = pptr[i - first + 1]
+            at_home = m == was
+            was = until
+            if lead[s] > 0.0 and at_home:
+                m = until
+                continue
         lead[s] = abs(lead[s])
         k = arg[s]
         c, fixed, me, start = scale[k], 0.0, np.uint64(i), m
@@ -467,15 +472,16 @@ def solve_blocks(
         below: Any = 0
         above: Any = 0
         while n_block < max_iter:
-            ready = 0
-            for i in range(first, last):
-                ready += not lead[order[i]] > now
-            limit = now
+            ready, limit, track = n, now, n >= WORTH
+            if track:
+                ready = 0
+                for i in range(first, last):
+                    ready += not lead[order[i]] > now
             if 2 * ready > n:
                 now, limit, rest = 0.0, np.inf, 0.0
             low, high, top, moved = improve(
-                data, indices, indptr, R, gamma, state_ptr, scale, order, first, last, flips, limit, now, V,
-                arg, lead,
+                data, indices, indptr, R, gamma, state_ptr, scale, order, first, last, flips, track, limit,
+                now, V, arg, lead,
             )  # fmt: skip
             worst = max(rest, -low, high) + 0.0 * (low + high)
             now += gamma * (high - low)
@@ -501,7 +507,7 @@ def solve_blocks(
             if stale > 100 and record <= 1e4 * noise * (norm + rmax):
                 state = 2
                 break
-            fresh = n_block == 1 or max(below, above) > width  # a narrower policy shows in all rows only
+            fresh = n_block == 1 or not track or max(below, above) > width  # all rows show a narrower policy
             down, up, most, turns = extract(
                 data, indices, indptr, R, gamma, scale, order, first, last, place, V, arg, lead, fresh, slot,
                 pdata, pidx, pptr, prew,

@@ -142,10 +142,11 @@ def predecessors(indices: Any, indptr: Any, state_ptr: Any) -> Any:
 
 
 @njit(cache=True)
-def breadth_first(start: Any, edges: Any, source: Any) -> Any:
-    """(order, n): (S,) uint32 states by number of steps from the mask `source`, the n that are reached first.
+def breadth_first(start: Any, edges: Any, source: Any, most: Any, target: Any) -> Any:
+    """(order, n): (S,) uint32 states by number of steps from the mask `source`, the n reached first.
 
-    State s has edges to edges[start[s]:start[s+1]].  Complexity: O(nnz), less once every state was reached.
+    State s has edges to edges[start[s]:start[s+1]].  Ends early once `most` states or `target` was reached;
+    S of either never does.  Complexity: O(nnz), less once every state was reached.
     """
     S = source.size
     seen = np.empty(S, np.bool_)
@@ -157,7 +158,7 @@ def breadth_first(start: Any, edges: Any, source: Any) -> Any:
         if source[i]:
             order[n] = i
             n += 1
-    while head < n < S:
+    while head < n < most:
         if head + 2 * AHEAD < n:  # rows are read in no order: ask for those that are next in turn
             touch(start, np.uint64(order[head + 2 * AHEAD]))
             later = start[np.uint64(order[head + AHEAD])]
@@ -173,6 +174,8 @@ def breadth_first(start: Any, edges: Any, source: Any) -> Any:
                 seen[t] = True
                 order[n] = t
                 n += 1
+                if t == target:
+                    head = most
             j += one
     reached = n
     for i in range(S):

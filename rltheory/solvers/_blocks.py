@@ -66,7 +66,7 @@ def goal_first(mdp: MDP) -> NDArray[np.uint32]:
     """States by number of steps to the `goals`."""
     _data, indices, indptr, _R, _, state_ptr = csr_arrays(mdp)
     start, into = (read_only(x) for x in ordering.predecessors(indices, indptr, state_ptr))
-    return np.asarray(ordering.breadth_first(start, into, goals(mdp))[0])
+    return np.asarray(ordering.breadth_first(start, into, goals(mdp), mdp.S, mdp.S)[0])
 
 
 def pessimistic(mdp: MDP) -> FloatVec:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import FloatVec, sup_norm
+from ..arrays import BoolVec, FloatVec, sup_norm
 from ..kernels import bellman_csr, ordering
 from ..kernels.policy_sweeps import policy_backup, policy_rows
 from ..models.mdp import MDP
@@ -117,28 +117,37 @@ def components(mdp: MDP) -> Components:
 
 
 def one_large_component(mdp: MDP) -> NDArray[np.uint32] | None:
-    """The goal-first order of the states, if the strong component of the first goal holds half of them.
+    """The goal-first order of the states, if the strong component of a goal holds half of them.
 
-    None if it does not: another component may, which `components` tells.  Complexity: O(nnz), but far less
+    None if it does not, which another component may, or if the goal cannot be reached from a state far
+    from it; `components` knows more.  The model has no absorbing states.  Complexity: O(nnz), but far less
     than for all components where this one holds everything.
     """
-    _, indices, indptr, _, _, state_ptr = csr_arrays(mdp.float())
-    source = goals(mdp)
-    root = np.zeros(mdp.S, dtype=np.bool_)
-    root[int(np.argmax(source))] = True
+    _, indices, indptr, R, _, state_ptr = csr_arrays(mdp.float())
+    S = mdp.S
+    goal = int(np.searchsorted(mdp.state_ptr, np.argmax(R), side="right")) - 1
     first = read_only(indptr[state_ptr])
-    after, n = ordering.breadth_first(first, indices, read_only(root))
-    if 2 * n < mdp.S:
+    after, n = ordering.breadth_first(first, indices, _only(S, goal), 3 * S // 4, S)
+    if 2 * n < S:
+        return None
+    back, m = ordering.breadth_first(first, indices, _only(S, int(after[n - 1])), S, goal)
+    if not (back[:m] == goal).any():
         return None
     start, into = (read_only(x) for x in ordering.predecessors(indices, indptr, state_ptr))
-    order, reached = ordering.breadth_first(start, into, source)
+    source = goals(mdp)
+    order, reached = ordering.breadth_first(start, into, source, S, S)
+    before = order
     if source.sum() > 1:
-        before, reached = ordering.breadth_first(start, into, read_only(root))
-    else:
-        before = order
-    both = np.zeros(mdp.S, dtype=np.bool_)
+        before, reached = ordering.breadth_first(start, into, _only(S, goal), S, S)
+    both = np.zeros(S, dtype=np.bool_)
     both[after[:n]] = True
-    return order if 2 * int(both[before[:reached]].sum()) >= mdp.S else None
+    return order if 2 * int(both[before[:reached]].sum()) >= S else None
+
+
+def _only(S: int, s: int) -> BoolVec:
+    mask = np.zeros(S, dtype=np.bool_)
+    mask[s] = True
+    return read_only(mask)
 
 
 def _trial(mdp: MDP, pairs: PairArrays, V: FloatVec) -> tuple[float, float]:

@@ -51,7 +51,9 @@ def test_improvement_leaves_out_only_states_that_keep_their_pair(seed: int, back
         limit = now if n else np.inf
         out = lead > limit
         kept, before = arg.copy(), V.copy()
-        low, high, norm, moved = blocks.improve(*model, scale, order, 0, S, back, limit, now, V, arg, lead)
+        low, high, norm, moved = blocks.improve(
+            *model, scale, order, 0, S, back, True, limit, now, V, arg, lead
+        )
         changed = V - before
         assert low <= changed.min() + 1e-12 and changed.max() <= high + 1e-12 and (changed[out] == 0).all()
         assert moved == (arg != kept).sum() and (arg[out] == kept[out]).all()
@@ -89,7 +91,9 @@ def test_a_state_is_looked_at_as_soon_as_its_pair_can_change() -> None:
             if last is not None:
                 now += 0.5 * float(np.ptp(V - last))
             last = V.copy()
-            blocks.improve(*model, scale, order, 0, 1, False, np.inf if x == 0.0 else now, now, V, arg, lead)
+            blocks.improve(
+                *model, scale, order, 0, 1, False, True, np.inf if x == 0.0 else now, now, V, arg, lead
+            )
             lead = abs(lead)
             assert arg[0] == (1 if 0.5 * x > v0 else 0), (stay, x)
 
@@ -104,7 +108,7 @@ def test_improvement_in_place_is_gauss_seidel() -> None:
     order = np.random.default_rng(0).permutation(S).astype(np.uint32)
     V = np.zeros(S)
     arg, lead = model[5][:-1].copy(), np.full(S, -1.0, np.float32)
-    blocks.improve(*model, scale, order, 0, S, False, np.inf, 0.0, V, arg, lead)
+    blocks.improve(*model, scale, order, 0, S, False, True, np.inf, 0.0, V, arg, lead)
     W = np.zeros(S)
     for s in order:
         k = s * A + np.arange(A)

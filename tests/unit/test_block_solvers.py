@@ -186,21 +186,24 @@ def test_order_and_component_of_the_goal_by_scipy(seed: int) -> None:
     source = goals(mdp)
     absorbing = np.array([set(graph[[s], :].nonzero()[1]) == {s} for s in range(200)])
     np.testing.assert_array_equal(source, absorbing if absorbing.any() else R.max() == R)
-    order, n = ordering.breadth_first(start, into, source)
+    order, n = ordering.breadth_first(start, into, source, 200, 200)
     steps = csgraph.dijkstra(graph.T, indices=np.flatnonzero(source), unweighted=True, min_only=True)
     assert n == np.isfinite(steps).sum() and sorted(order) == list(range(200))
     assert (np.diff(steps[order[:n]]) >= 0).all() and not np.isfinite(steps[order[n:]]).any()
     _, label = csgraph.connected_components(graph, connection="strong")
     large = 2 * (label == label[np.argmax(source)]).sum() >= 200
     found = one_large_component(mdp)
-    assert (found is not None) == large
-    if large:
+    assert found is None or large  # it may give up, not be wrong
+    if found is not None:
         np.testing.assert_array_equal(found, order)
 
 
 @pytest.mark.parametrize(("m", "large"), [(99, False), (100, True), (150, True)])
 def test_component_of_the_goal_at_one_half(m: int, large: bool) -> None:
-    """A ring of m states that hold the goal and lead into a ring of the others, and the other way round."""
+    """A ring of m states with the goal among them, which leads into a ring of the others or is led into.
+
+    Where it leads away, the furthest state cannot come back: that is for `components` to find out.
+    """
     ring = np.where(np.arange(200) == m - 1, 0, np.arange(200) + 1)
     ring[-1] = m
     for goal_first_ring in (True, False):
@@ -211,7 +214,7 @@ def test_component_of_the_goal_at_one_half(m: int, large: bool) -> None:
         P[leak[0], 0, leak[1]] += 0.5
         R[3] = 1.0
         found = one_large_component(rl.MDP.from_pairs(P[:, 0], R[:, 0], 0.9, **_single(200)))
-        assert (found is not None) == large
+        assert (found is not None) == (large and not goal_first_ring)
 
 
 def _single(S: int) -> dict[str, Any]:
