@@ -473,7 +473,7 @@ def solve_blocks(
         above: Any = 0
         while n_block < max_iter:
             ready, limit, track = n, now, n >= WORTH
-            if track:
+            if track and method != BANDED:  # after elimination, a full sweep takes rounding out
                 ready = 0
                 for i in range(first, last):
                     ready += not lead[order[i]] > now
