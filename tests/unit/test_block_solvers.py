@@ -226,6 +226,16 @@ def test_both_answers_about_the_component_occur() -> None:
     assert {one_large_component(mdp) is None for mdp in models} == {True, False}
 
 
+def test_elimination_is_right_to_the_rounding_of_one_backup() -> None:
+    """A chain with 1/(1 − γ) = 10⁴: the error is within the unit roundoff times that, not a few times more."""
+    mdp = rl.gallery.queue(n=9_999, gamma=0.9999)
+    refined = rl.solve(mdp, rl.solvers.Portfolio(1e-14), throw=False)
+    size = np.abs(refined.V).max()
+    assert refined.error <= 1e-15 * size
+    V = BandedPolicyIteration().run(mdp).V
+    assert np.abs(V - refined.V).max() <= 1.5 * 2.0**-53 / (1 - 0.9999) * size
+
+
 def test_a_layered_model_needs_no_sweeps() -> None:
     mdp = rl.gallery.layered_dag(layers=8, width=9, gamma=0.95)
     sol = Topological().run(mdp)
