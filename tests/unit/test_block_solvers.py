@@ -227,7 +227,7 @@ def test_both_answers_about_the_component_occur() -> None:
 
 
 def test_elimination_is_right_to_the_rounding_of_one_backup() -> None:
-    """A chain with 1/(1 − γ) = 10⁴: the error is within the unit roundoff times that, not a few times more."""
+    """A chain with 1/(1 − γ) = 10⁴: the error is within the unit roundoff times that, hardly more."""
     mdp = rl.gallery.queue(n=9_999, gamma=0.9999)
     refined = rl.solve(mdp, rl.solvers.Portfolio(1e-14), throw=False)
     size = np.abs(refined.V).max()
