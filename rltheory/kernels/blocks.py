@@ -32,8 +32,8 @@ from .action_elimination import DOWN, TINY
 WORTH = 1000
 """States of a block from which what did not change is left out."""
 SLOT, RAGGED = 5, 8
-"""Rows of a policy are filled up to one length, which the processor predicts, if none has more than `SLOT`
-entries and one in `RAGGED` has another length than the one before."""
+"""Rows of a policy are filled up to one length, which the processor predicts, if no row of the model has
+more than `SLOT` entries and one in `RAGGED` has another length than the one before."""
 SWEEPS, KRYLOV, BANDED = 0, 1, 2
 """How a policy is evaluated; BANDED falls back to KRYLOV on a policy whose band is too wide."""
 
@@ -437,7 +437,8 @@ def solve_blocks(
         if last - first > 1:
             room = max(room, total)
     multi = largest if largest > 1 else 0
-    room = max(room, np.int64(min(wide, np.uint64(SLOT))) * multi)
+    if wide <= SLOT:
+        room = max(room, np.int64(wide) * multi)
     pdata, pidx = np.empty(room), np.empty(room, np.uint32)
     pptr, prew = np.empty(multi + 1, np.uint64), np.empty(multi)
     pptr[0] = 0
@@ -513,7 +514,7 @@ def solve_blocks(
                 pdata, pidx, pptr, prew,
             )  # fmt: skip
             below, above = (down, up) if fresh else (max(below, down), max(above, up))
-            if n_block == 1 and RAGGED * turns > n and most <= SLOT:
+            if n_block == 1 and wide <= SLOT and RAGGED * turns > n:
                 slot = most
                 extract(
                     data, indices, indptr, R, gamma, scale, order, first, last, place, V, arg, lead, True,
@@ -525,9 +526,9 @@ def solve_blocks(
                 v[i] = x
                 before[i] = x
             floor = 0.3 * max(goal * max(1.0, norm), noise * (norm + rmax))
-            plain = method == 0 or stale > 40
+            plain = method == SWEEPS or stale > 40
             if work is not None and not plain:
-                if method == 2 and below <= width and above <= width:
+                if method == BANDED and below <= width and above <= width:
                     if band.size < n * (below + above + 1):
                         band = np.empty(n * (below + above + 1))
                     banded(pdata, pidx, pptr, prew, n, below, above, band, v)

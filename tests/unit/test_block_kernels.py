@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -242,3 +245,42 @@ def test_inner_product_and_largest_in_lanes(n: int) -> None:
     r[n:] = 100.0  # beyond the block
     dot, largest = blocks.residual_of(hat, r, n)
     assert abs(dot - hat[:n] @ r[:n]) <= 1e-13 and largest == np.abs(r[:n]).max(initial=0.0)
+
+
+UNEVEN = """
+import numpy as np
+from rltheory.kernels import blocks
+S = 24  # every second state: a myopic pair of one or two entries, and one of twenty that is better
+rows, R = [], []
+for s in range(S):
+    near = [(s + 1) % S] if s % 4 < 2 else [(s + 1) % S, (s + 5) % S]
+    far = [(s + i) % S for i in range(1, 21)] if s % 2 and s < 20 else near
+    rows += [sorted(near), sorted(far)]
+    R += [0.0, 0.1 * (s % 2 and s < 20)]
+data = np.concatenate([np.full(len(r), 1 / len(r)) for r in rows])
+indices = np.concatenate(rows).astype(np.uint32)
+indptr = np.cumsum([0, *map(len, rows)]).astype(np.uint64)
+state_ptr = np.arange(0, 2 * S + 1, 2).astype(np.uint64)
+model = (data, indices, indptr, np.array(R), 0.9, state_ptr)
+scale = blocks.self_loop_scales(*model[:3], *model[4:])
+P = np.zeros((2 * S, S))
+for k, r in enumerate(rows):
+    P[k, r] = 1 / len(r)
+# values that make the short rows look better in the first improvement
+for method in (blocks.SWEEPS, blocks.KRYLOV):
+    V = np.where(np.arange(S) % 2, -10.0, 10.0)
+    arg = state_ptr[:-1].copy()
+    blocks.solve_blocks(*model, scale, np.arange(S, dtype=np.uint32), np.array([0, S]), V, arg, 1e-10, 1e-15, 1.0,
+                        500, method, 16, False, np.empty(5), np.empty((5, S)))
+    q = (np.array(R) + 0.9 * (P @ V)).reshape(S, 2).max(axis=1)
+    assert abs(q - V).max() < 1e-8
+"""
+
+
+def test_rows_of_a_policy_fit_whatever_their_lengths() -> None:
+    """Index checks on: short rows next to long ones are not filled up beyond what was set aside."""
+    env = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_DISABLE_JIT": "1"}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", UNEVEN], env=env, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-1500:]
