@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..errors import InvalidArgument
 from ..kernels.blocks import KRYLOV
 from ..models.mdp import MDP
 from ..results.solution import Solution
@@ -39,6 +40,11 @@ class InexactPolicyIteration:
         (S,) start; if None, what the worst of the best rewards is worth for ever.
     order
         (S,) states in that order where it is known; None finds it.
+
+    Raises from `run`
+    -----------------
+    InvalidArgument
+        If `order` does not hold every state once.
 
     Notes
     -----
@@ -69,8 +75,24 @@ class InexactPolicyIteration:
 
     def run(self, mdp: MDP, /) -> Solution:
         """V* of a discounted model, enclosed."""
-        order = self.order if self.order is not None or not self.reorder else goal_first(mdp.float())
-        plan = Plan(order if self.reorder else None, None, KRYLOV, False, self.reorder)
+        order = None
+        if self.reorder:
+            order = goal_first(mdp.float()) if self.order is None else _checked(self.order, mdp.S)
+        plan = Plan(order, None, KRYLOV, False, self.reorder)
         return solve_in_blocks(
             mdp, plan, name="InexactPolicyIteration", tol=self.tol, max_iter=self.max_iter, V0=self.V0
         )
+
+
+def _checked(order: NDArray[np.uint32], S: int) -> NDArray[np.uint32]:
+    """`order` if it names each of S states once."""
+    seen = np.zeros(S, dtype=np.bool_)
+    x = np.asarray(order)
+    if x.shape == (S,) and x.dtype.kind in "iu" and x.min() >= 0 and x.max() < S:
+        seen[x] = True
+    if not seen.all():
+        raise InvalidArgument(
+            f"order: does not hold state {int(np.argmin(seen))}, must be {S} integers, each of 0..{S - 1} "
+            "once; leave it out to have it found"
+        )
+    return np.ascontiguousarray(x, dtype=np.uint32)

@@ -226,6 +226,15 @@ def test_both_answers_about_the_component_occur() -> None:
     assert {one_large_component(mdp) is None for mdp in models} == {True, False}
 
 
+@pytest.mark.parametrize("order", [[0, 1, 1], [0, 1], [0, 1, 3], [-1, 0, 1], [0.0, 1.0, 2.0], [[0, 1, 2]]])
+def test_an_order_that_is_none_is_refused(order: Any) -> None:
+    mdp = rl.MDP(np.full((3, 1, 3), 1 / 3), [[1.0], [0.0], [0.0]], 0.5)
+    with pytest.raises(InvalidArgument, match="does not hold state"):
+        InexactPolicyIteration(reorder=True, order=np.array(order)).run(mdp)
+    sol = InexactPolicyIteration(reorder=True, order=np.array([2, 0, 1])).run(mdp)
+    np.testing.assert_allclose(sol.V, [4 / 3, 1 / 3, 1 / 3], rtol=0, atol=1e-7)
+
+
 def test_elimination_is_right_to_the_rounding_of_one_backup() -> None:
     """A chain with 1/(1 − γ) = 10⁴: the error is within the unit roundoff times that, hardly more."""
     mdp = rl.gallery.queue(n=9_999, gamma=0.9999)
