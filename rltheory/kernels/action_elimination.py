@@ -36,15 +36,14 @@ def drift(V: Any, W: Any) -> Any:
 
 
 @njit(cache=True)
-def open_backup_runs(
+def open_pairs_backup(
     data: Any, first: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, now: Any, until: Any,
     V: Any, out: Any, arg: Any, q: Any,
 ) -> Any:  # fmt: skip
-    """`backup` that leaves out the pairs k with until[k] > now, which cannot be greedy before.
+    """`backup` over consecutive columns that leaves out the pairs k with until[k] > now.
 
-    Rows sum to one, so between two points q of one pair gains on another's at most γ·sp of their
-    difference.  With `now` the sum of those since the start, a pair that is now x behind the greedy one
-    stays behind until now + x, which is noted in `until` (N,); `q` (N,) is scratch.
+    With `now` the drift since the start, a pair that is x behind the greedy one cannot be greedy until
+    now + x, which is noted in `until` (N,); `q` (N,) is scratch.
     """
     one = np.uint64(1)
     lo, hi, check = np.inf, -np.inf, 0.0
@@ -73,100 +72,27 @@ def open_backup_runs(
 
 
 @njit(cache=True)
-def open_backup_dense(
-    P: Any, R: Any, gamma: Any, state_ptr: Any, now: Any, until: Any, V: Any, out: Any, arg: Any, q: Any
+def open_states_backup(
+    data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, limit: Any, now: Any, V: Any,
+    out: Any, arg: Any, lead: Any,
 ) -> Any:  # fmt: skip
-    """`backup` that leaves out pairs k with until[k] > now; see `open_backup_runs`."""
-    rows, n, zero, one = P.reshape(-1), np.uint64(P.shape[1]), np.uint64(0), np.uint64(1)
-    lo, hi, check = np.inf, -np.inf, 0.0
-    k = np.uint64(0)
-    for s in range(V.size):
-        best, pick, first = -np.inf, k, k
-        end = state_ptr[s + 1]
-        while k < end:
-            q[k] = -np.inf
-            if not until[k] > now:
-                q[k] = R[k] + gamma * dot(rows, k * n, V, zero, n)
-                if q[k] > best:
-                    best, pick = q[k], k
-            k += one
-        while first < end:
-            if q[first] > -np.inf:
-                until[first] = now + (best - q[first])
-            first += one
-        d = best - V[s]
-        out[s] = best
-        arg[s] = pick
-        check += 0.0 * d
-        lo, hi = min(lo, d), max(hi, d)
-    return lo + check, hi + check
+    """out = TV, where out = T^πV for π = `arg` on entry in the states with lead[s] > limit, which stay.
 
-
-@njit(cache=True)
-def leading_backup(
-    data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, V: Any, out: Any,
-    arg: Any, lead: Any,
-) -> Any:  # fmt: skip
-    """`backup` that notes in lead (S,) float32 how far the greedy pair is ahead of the others.
-
-    With its sign turned where that pair was not in `arg` on entry.
+    In the others lead (S,) float32 becomes what `now` may grow to before another pair than arg[s] can be
+    greedy; it is negative where the row of that pair is not stored, see `policy_rows`.  A limit of
+    infinity opens all states.  Returns (min, max) of TV − V.
     """
     one, two = np.uint64(1), np.uint64(2)
     lo, hi, check = np.inf, -np.inf, 0.0
-    k, j = np.uint64(0), np.uint64(0)
     nnz = np.uint64(indices.size)
-    ask = first_to_ask(indices, nnz, V.size, STREAMED)
+    ask = first_to_ask(indices, nnz, V.size, STREAMED) if limit == np.inf else nnz
     for s in range(V.size):
-        best, second, pick = -np.inf, -np.inf, k
-        end = state_ptr[s + 1]
-        until = min(indptr[end] + LINES, nnz)
+        k, end = state_ptr[s], state_ptr[s + 1]
+        until = min(indptr[end] + LINES, nnz) if ask < nnz else ask
         while ask < until:
             touch(V, indices[ask])
             ask += one
-        while k < end:
-            stop = indptr[k + one]
-            a, b = 0.0, 0.0
-            while j + one < stop:
-                a += data[j] * V[indices[j]]
-                b += data[j + one] * V[indices[j + one]]
-                j += two
-            if j < stop:
-                a += data[j] * V[indices[j]]
-                j += one
-            q = R[k] + gamma * (a + b)
-            low = q if q < best else best
-            second = low if low > second else second
-            if q > best:
-                best, pick = q, k
-            k += one
-        d = best - V[s]
-        out[s] = best
-        ahead = max((best - second) * DOWN, TINY)
-        lead[s] = ahead if pick == arg[s] else -ahead
-        arg[s] = pick
-        check += 0.0 * d
-        if d < lo:
-            lo = d
-        if d > hi:
-            hi = d
-    return lo + check, hi + check
-
-
-@njit(cache=True)
-def overtaken(
-    data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, now: Any, V: Any, out: Any,
-    arg: Any, lead: Any,
-) -> Any:  # fmt: skip
-    """out = TV, given out = T^πV for π = `arg`: only the states with lead[s] ≤ now can need another pair.
-
-    Rows sum to one, so between two points q of one pair gains on another's at most γ·sp of their
-    difference, and `now` is the sum of those since `leading_backup`.  Returns (min, max) of TV − V.
-    """
-    one, two = np.uint64(1), np.uint64(2)
-    lo, hi, check = np.inf, -np.inf, 0.0
-    for s in range(V.size):
-        if not lead[s] > now:
-            k, end = state_ptr[s], state_ptr[s + 1]
+        if not lead[s] > limit:
             best, second, pick = -np.inf, -np.inf, k
             j = indptr[k]
             while k < end:
@@ -187,7 +113,7 @@ def overtaken(
                 k += one
             out[s] = best
             ahead = max((now + (best - second)) * DOWN, TINY)
-            lead[s] = ahead if pick == arg[s] else -ahead
+            lead[s] = ahead if lead[s] > 0.0 and pick == arg[s] else -ahead
             arg[s] = pick
         d = out[s] - V[s]
         check += 0.0 * d

@@ -21,7 +21,7 @@ import numpy as np
 
 from ._jit import njit
 from ._touch import LINES, STREAMED, first_to_ask, touch
-from .action_elimination import leading_backup, overtaken
+from .action_elimination import open_states_backup
 from .policy_sweeps import policy_backup, policy_gauss_seidel, policy_rows
 
 MAX_ITER, CONVERGED, STALLED, NOT_FINITE = 0, 1, 2, 3
@@ -380,15 +380,14 @@ def modified_policy_iteration(
         open_states = 0
         for s in range(S):
             open_states += not lead[s] > now
+        limit = now
         if open_states > few:
-            now = 0.0
-            lo, hi = leading_backup(data, indices, indptr, R, gamma, state_ptr, old, new, arg, lead)
-            if n == 0:
-                for s in range(S):
-                    lead[s] = -abs(lead[s])
+            limit, now = np.inf, 0.0
         else:
             policy_backup(pdata, pidx, plen, R, arg, gamma, i, old, new)
-            lo, hi = overtaken(data, indices, indptr, R, gamma, state_ptr, now, old, new, arg, lead)
+        lo, hi = open_states_backup(
+            data, indices, indptr, R, gamma, state_ptr, limit, now, old, new, arg, lead
+        )
         now += gamma * (hi - lo)
         if n < spans.size:
             spans[n] = hi - lo

@@ -14,7 +14,7 @@ import numpy as np
 
 from ._dot import dot
 from ._jit import njit
-from .action_elimination import drift, open_backup_dense
+from .action_elimination import drift, open_pairs_backup
 from .bellman_csr import SHARE
 
 
@@ -228,12 +228,14 @@ def modified_policy_iteration(
         last[s] = 0xFFFFFFFF
     q, until = np.empty(R.size), np.zeros(R.size)
     seen, now = np.empty(S), 0.0
+    rows, first, ptr = P.reshape(-1), np.zeros(R.size, np.uint32), np.arange(R.size + 1).astype(np.uint64)
+    ptr *= np.uint64(S)
     how, n, done, cap = 0, 0, 0, 20
     lo, hi = -np.inf, np.inf
     while n < max_iter:
         for s in range(S):
             seen[s] = old[s]
-        lo, hi = open_backup_dense(P, R, gamma, state_ptr, now, until, old, new, arg, q)
+        lo, hi = open_pairs_backup(rows, first, ptr, R, gamma, state_ptr, now, until, old, new, arg, q)
         if n < spans.size:
             spans[n] = hi - lo
         n += 1

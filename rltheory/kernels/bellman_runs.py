@@ -15,7 +15,7 @@ import numpy as np
 
 from ._dot import dot
 from ._jit import njit
-from .action_elimination import drift, open_backup_runs
+from .action_elimination import drift, open_pairs_backup
 from .bellman_csr import SHARE
 
 
@@ -316,7 +316,7 @@ def modified_policy_iteration(
     while n < max_iter:
         for s in range(S):
             seen[s] = old[s]
-        lo, hi = open_backup_runs(data, first, indptr, R, gamma, state_ptr, now, until, old, new, arg, q)
+        lo, hi = open_pairs_backup(data, first, indptr, R, gamma, state_ptr, now, until, old, new, arg, q)
         if n < spans.size:
             spans[n] = hi - lo
         n += 1

@@ -37,6 +37,17 @@ def model(S: int, seed: int, layout: str) -> MDP:
     return MDP(P.reshape(S, A, S), R, 0.9)
 
 
+def rows_of(mdp: MDP, layout: str) -> tuple[Any, ...]:
+    """The arrays of rows of consecutive columns: those of all states, or the ones that are stored."""
+    csr, N, S = csr_arrays(mdp), mdp.N, mdp.S
+    if layout == "dense":
+        ptr = (S * np.arange(N + 1)).astype(np.uint64)
+        return (mdp.P_pairs.reshape(-1), np.zeros(N, np.uint32), ptr, *csr[3:])
+    runs, first = bellman_runs.first_columns(*csr[1:3])
+    assert runs
+    return (csr[0], first, *csr[2:])
+
+
 def drifting(V: np.ndarray, rng: np.random.Generator) -> Any:
     """Points that drift less and less, each with a constant added, and γ times the span of each step."""
     for size in (3.0, 1.0, 0.3, 0.1, 1e-2, 1e-3, 1e-6, 0.0):
@@ -51,18 +62,12 @@ def test_pairs_left_out_are_never_missed(layout: str, seed: int) -> None:
     mdp = model(40, seed, layout)
     rng = np.random.default_rng(seed)
     P, R = mdp.P_pairs, mdp.R_pairs
-    csr = csr_arrays(mdp)
-    if layout == "dense":
-        backup, args = elimination.open_backup_dense, (np.ascontiguousarray(P), R, 0.9, csr[-1])
-    else:
-        runs, first = bellman_runs.first_columns(*csr[1:3])
-        assert runs
-        backup, args = elimination.open_backup_runs, (csr[0], first, *csr[2:])
+    args = rows_of(mdp, layout)
     until, q, now, looked = np.zeros(mdp.N), np.empty(mdp.N), 0.0, []
     out, arg = np.empty(40), np.empty(40, np.uint32)
     for V, moved in drifting(rng.normal(size=40), rng):
         now += moved if looked else 0.0
-        lo, hi = backup(*args, now, until, V, out, arg, q)
+        lo, hi = elimination.open_pairs_backup(*args, now, until, V, out, arg, q)
         looked.append(int(np.isfinite(q).sum()))
         full = (R + 0.9 * (P @ V)).reshape(40, 5)
         np.testing.assert_allclose(out, full.max(axis=1), rtol=0, atol=1e-11)
@@ -86,13 +91,14 @@ def test_states_left_out_are_never_missed(seed: int) -> None:
     for V, moved in drifting(rng.normal(size=S), rng):
         before = arg.copy()
         if now < 0:
-            lo, hi = elimination.leading_backup(*args, V, out, arg, lead)
-            lead, now = -abs(lead), 0.0
+            lo, hi = elimination.open_states_backup(*args, np.inf, 0.0, V, out, arg, lead)
+            assert (lead < 0).all()  # no row is stored
+            now = 0.0
         else:
             now += moved
             left_out.append(int((lead > now).sum()))
             policy_sweeps.policy_backup(data, columns, length, R, arg, 0.9, size, V, out)
-            lo, hi = elimination.overtaken(*args, now, V, out, arg, lead)
+            lo, hi = elimination.open_states_backup(*args, now, now, V, out, arg, lead)
             np.testing.assert_array_equal(lead < 0, arg != before)
         _, size = policy_sweeps.policy_rows(*args[:3], arg, lead, data, columns, length)
         full = (R + 0.9 * (P @ V)).reshape(S, 5)
@@ -111,34 +117,26 @@ def test_the_greedy_action_changes_as_soon_as_it_can(layout: str) -> None:
     P = np.zeros((3, 2, 3))
     P[0, 0, 1] = P[0, 1, 2] = P[1, :, 1] = P[2, :, 2] = 1.0
     mdp = MDP(P, [[1.0, 0.0], [0.0, -9.0], [0.0, -9.0]], 0.5)
-    csr = csr_arrays(mdp)
-    first = bellman_runs.first_columns(*csr[1:3])[1]
-    backup, args = {
-        "dense": (elimination.open_backup_dense, (mdp.P_pairs, mdp.R_pairs, 0.5, csr[-1])),
-        "runs": (elimination.open_backup_runs, (csr[0], first, *csr[2:])),
-        "scattered": (None, csr),
-    }[layout]
+    args = csr_arrays(mdp) if layout == "scattered" else rows_of(mdp, layout)
     until, q, now, before = np.zeros(6), np.empty(6), 0.0, 0.0
     out, arg, lead = np.empty(3), np.array([0, 2, 4], np.uint32), np.full(3, -1.0, np.float32)
     for x in (0.0, 1.01, 0.98, 1.01, 0.5, 1.001, 0.9995):
         V = np.array([0.0, -x, x])  # 0.5·(V(2) − V(1)) = x
         now += abs(x - before)
         before = x
-        if backup is not None:
-            backup(*args, now, until, V, out, arg, q)
-        elif x == 0.0:
-            elimination.leading_backup(*args, V, out, arg, lead)
+        if layout != "scattered":
+            elimination.open_pairs_backup(*args, now, until, V, out, arg, q)
         else:
             out[:] = mdp.R_pairs[arg] + 0.5 * (mdp.P_pairs[arg] @ V)
-            elimination.overtaken(*args, now, V, out, arg, lead)
+            elimination.open_states_backup(*args, np.inf if x == 0.0 else now, now, V, out, arg, lead)
         lead = abs(lead)
         assert arg[0] == (1 if x > 1 else 0) and out[0] == max(1 - 0.5 * x, 0.5 * x)
 
 
 def test_a_state_of_one_action_is_left_out_for_good() -> None:
     mdp = MDP([[[0.5, 0.5]], [[1.0, 0.0]]], [[1.0], [0.0]], 0.9)
-    lead, out, arg = np.full(2, -1.0, np.float32), np.empty(2), np.array([0, 1], np.uint32)
-    elimination.leading_backup(*csr_arrays(mdp), np.zeros(2), out, arg, lead)
+    lead, out, arg = np.ones(2, np.float32), np.empty(2), np.array([0, 1], np.uint32)
+    elimination.open_states_backup(*csr_arrays(mdp), np.inf, 0.0, np.zeros(2), out, arg, lead)
     assert np.isinf(lead).all() and (lead > 0).all()
 
 
@@ -146,8 +144,8 @@ def test_a_lead_is_rounded_down() -> None:
     """Single precision rounds 1 + 2⁻²⁴ + 2⁻²⁶ up and 1e-60 to 0; a lead stays below, with its sign."""
     for gap in (1 + 2.0**-24 + 2.0**-26, 1e-60, 0.0, 3.3e7 + 1.0):
         mdp = MDP([[[1.0], [1.0]]], [[0.0, gap]], 0.5)
-        lead, out, arg = np.full(1, -1.0, np.float32), np.empty(1), np.zeros(1, np.uint32)
-        elimination.leading_backup(*csr_arrays(mdp), np.zeros(1), out, arg, lead)
+        lead, out, arg = np.ones(1, np.float32), np.empty(1), np.zeros(1, np.uint32)
+        elimination.open_states_backup(*csr_arrays(mdp), np.inf, 0.0, np.zeros(1), out, arg, lead)
         assert (lead[0] < 0) == (gap > 0) and 0 < abs(float(lead[0])) <= max(gap, 2e-37)
 
 
