@@ -18,7 +18,8 @@ import numpy as np
 
 from ._dot import dot
 from ._jit import njit
-from ._touch import LINES, STREAMED, first_to_ask, touch
+from ._row import row
+from ._touch import AHEAD, LINES, STREAMED, asking, touch, touch_rows
 
 DOWN, TINY = 1.0 - 2.0**-22, 1e-37
 """What makes a lead safe to round to single precision, and the least that has a sign there."""
@@ -82,43 +83,43 @@ def open_states_backup(
     greedy; it is negative where the row of that pair is not stored, see `policy_rows`.  A limit of
     infinity opens all states.  Returns (min, max) of TV − V.
     """
-    one, two = np.uint64(1), np.uint64(2)
+    one = np.uint64(1)
     lo, hi, check = np.inf, -np.inf, 0.0
     nnz = np.uint64(indices.size)
-    ask = first_to_ask(indices, nnz, V.size, STREAMED) if limit == np.inf else nnz
-    for s in range(V.size):
-        k, end = state_ptr[s], state_ptr[s + 1]
-        until = min(indptr[end] + LINES, nnz) if ask < nnz else ask
+    ask, line, step = asking(indices, nnz if limit == np.inf else np.uint64(0), V.size, STREAMED)
+    s, S = np.uint64(0), np.uint64(V.size)
+    while s < S:
+        upto = min(s + step, S)
+        soon = indptr[state_ptr[upto]]
+        until = min(soon + LINES, nnz)
         while ask < until:
             touch(V, indices[ask])
             ask += one
-        if not lead[s] > limit:
-            best, second, pick = -np.inf, -np.inf, k
-            j = indptr[k]
-            while k < end:
-                stop = indptr[k + one]
-                a, b = 0.0, 0.0
-                while j + one < stop:
-                    a += data[j] * V[indices[j]]
-                    b += data[j + one] * V[indices[j + one]]
-                    j += two
-                if j < stop:
-                    a += data[j] * V[indices[j]]
-                    j += one
-                q = R[k] + gamma * (a + b)
-                low = q if q < best else best
-                second = low if low > second else second
-                if q > best:
-                    best, pick = q, k
-                k += one
-            out[s] = best
-            ahead = max((now + (best - second)) * DOWN, TINY)
-            lead[s] = ahead if lead[s] > 0.0 and pick == arg[s] else -ahead
-            arg[s] = pick
-        d = out[s] - V[s]
-        check += 0.0 * d
-        if d < lo:
-            lo = d
-        if d > hi:
-            hi = d
+        while line < soon + AHEAD:
+            line = touch_rows(data, indices, line)
+        while s < upto:
+            k, end = state_ptr[s], state_ptr[s + one]
+            if not lead[s] > limit:
+                best, second, pick = -np.inf, -np.inf, k
+                j = indptr[k]
+                while k < end:
+                    stop = indptr[k + one]
+                    q = R[k] + gamma * row(data, indices, V, j, stop)
+                    j = stop
+                    low = q if q < best else best
+                    second = low if low > second else second
+                    if q > best:
+                        best, pick = q, k
+                    k += one
+                out[s] = best
+                ahead = max((now + (best - second)) * DOWN, TINY)
+                lead[s] = ahead if lead[s] > 0.0 and pick == arg[s] else -ahead
+                arg[s] = pick
+            d = out[s] - V[s]
+            check += 0.0 * d
+            if d < lo:
+                lo = d
+            if d > hi:
+                hi = d
+            s += one
     return lo + check, hi + check

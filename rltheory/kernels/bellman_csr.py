@@ -4,9 +4,10 @@ Every function starts with the model: data (nnz,) float64, indices (nnz,) uint32
 uint64, R (N,), gamma, state_ptr (S+1,) uint64.  Row k is Σ_j data[j]·V[indices[j]] over
 j = indptr[k]..indptr[k+1]−1; state s owns pairs state_ptr[s]..state_ptr[s+1]−1.
 
-Loops are flat, indices unsigned, sums have two accumulators and no fast-math: that is what runs at
-memory speed.  Where V is larger than the cache and columns are scattered, its values are asked for
-ahead (`_touch`).  A residual sum that is NaN ends a loop: NaN never converges.
+Loops are flat, indices unsigned, rows summed by `_row` and without fast-math: that is what runs at memory
+speed.  Rows that do not stay in the cache, and scattered values, are asked for ahead (`_touch`); large
+models of ragged short rows have loops of their own (`short_rows`).  A residual sum that is NaN ends a
+loop: NaN never converges.
 
 Stopping.  With B = TV − V, MacQueen–Porteus: V* lies within γ/(2(1−γ))·sp(B) of the midpoint
 TV + γ/(1−γ)·(min B + max B)/2, so loops end when γ/(1−γ)·sp(B) ≤ 2·tol·max(1, ‖midpoint‖).
@@ -20,9 +21,11 @@ from typing import Any
 import numpy as np
 
 from ._jit import njit
-from ._touch import LINES, STREAMED, first_to_ask, touch
+from ._row import row
+from ._touch import AHEAD, LINES, STREAMED, asking, touch, touch_rows
 from .action_elimination import open_states_backup
 from .policy_sweeps import policy_backup, policy_gauss_seidel, policy_rows
+from .short_rows import short_backup, short_greedy_backup, unpredictable
 
 MAX_ITER, CONVERGED, STALLED, NOT_FINITE = 0, 1, 2, 3
 """How a loop ended."""
@@ -33,24 +36,17 @@ SHARE = 0.2
 @njit(cache=True)
 def q_values(data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, V: Any, q: Any) -> Any:
     """q = R + γPV over the pairs, into `q` (N,)."""
-    one, two = np.uint64(1), np.uint64(2)
+    one = np.uint64(1)
     nnz = np.uint64(indices.size)
-    j, ask = np.uint64(0), first_to_ask(indices, nnz, V.size, STREAMED)
+    j, (ask, _, _) = np.uint64(0), asking(indices, nnz, V.size, STREAMED)
     for k in range(R.size):
         stop = indptr[k + 1]
         until = min(stop + LINES, nnz)
         while ask < until:
             touch(V, indices[ask])
             ask += one
-        a, b = 0.0, 0.0
-        while j + one < stop:
-            a += data[j] * V[indices[j]]
-            b += data[j + one] * V[indices[j + one]]
-            j += two
-        if j < stop:
-            a += data[j] * V[indices[j]]
-            j += one
-        q[k] = R[k] + gamma * (a + b)
+        q[k] = R[k] + gamma * row(data, indices, V, j, stop)
+        j = stop
 
 
 @njit(cache=True)
@@ -58,40 +54,42 @@ def backup(
     data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, V: Any, out: Any, arg: Any
 ) -> Any:
     """out = TV and the first greedy pair of each state; returns (min, max) of TV − V, NaN if either is."""
-    one, two = np.uint64(1), np.uint64(2)
+    if unpredictable(indptr, state_ptr):
+        return short_backup(data, indices, indptr, R, gamma, state_ptr, V, out, arg)
+    one = np.uint64(1)
     lo, hi, check = np.inf, -np.inf, 0.0
     k, j = np.uint64(0), np.uint64(0)
     nnz = np.uint64(indices.size)
-    ask = first_to_ask(indices, nnz, V.size, STREAMED)
-    for s in range(V.size):
-        best, pick = -np.inf, k
-        end = state_ptr[s + 1]
-        until = min(indptr[end] + LINES, nnz)
+    ask, line, step = asking(indices, nnz, V.size, STREAMED)
+    s, S = np.uint64(0), np.uint64(V.size)
+    while s < S:
+        upto = min(s + step, S)
+        soon = indptr[state_ptr[upto]]
+        until = min(soon + LINES, nnz)
         while ask < until:
             touch(V, indices[ask])
             ask += one
-        while k < end:
-            stop = indptr[k + one]
-            a, b = 0.0, 0.0
-            while j + one < stop:
-                a += data[j] * V[indices[j]]
-                b += data[j + one] * V[indices[j + one]]
-                j += two
-            if j < stop:
-                a += data[j] * V[indices[j]]
-                j += one
-            q = R[k] + gamma * (a + b)
-            if q > best:
-                best, pick = q, k
-            k += one
-        d = best - V[s]
-        out[s] = best
-        arg[s] = pick
-        check += 0.0 * d
-        if d < lo:
-            lo = d
-        if d > hi:
-            hi = d
+        while line < soon + AHEAD:
+            line = touch_rows(data, indices, line)
+        while s < upto:
+            best, pick = -np.inf, k
+            end = state_ptr[s + one]
+            while k < end:
+                stop = indptr[k + one]
+                q = R[k] + gamma * row(data, indices, V, j, stop)
+                j = stop
+                if q > best:
+                    best, pick = q, k
+                k += one
+            d = best - V[s]
+            out[s] = best
+            arg[s] = pick
+            check += 0.0 * d
+            if d < lo:
+                lo = d
+            if d > hi:
+                hi = d
+            s += one
     return lo + check, hi + check
 
 
@@ -105,39 +103,41 @@ def greedy_backup(
     The lowest such pair, but for chains of ties each within `slack` of the next.  Returns (min, max) of
     TV − V and the most that a pair in `arg` falls short of TV; all NaN if anything is.
     """
-    one, two = np.uint64(1), np.uint64(2)
+    if unpredictable(indptr, state_ptr):
+        return short_greedy_backup(data, indices, indptr, R, gamma, state_ptr, V, slack, out, arg)
+    one = np.uint64(1)
     lo, hi, check, short = np.inf, -np.inf, 0.0, 0.0
     k, j = np.uint64(0), np.uint64(0)
     nnz = np.uint64(indices.size)
-    ask = first_to_ask(indices, nnz, V.size, STREAMED)
-    for s in range(V.size):
-        best, pick, chosen = -np.inf, k, -np.inf
-        end = state_ptr[s + 1]
-        until = min(indptr[end] + LINES, nnz)
+    ask, line, step = asking(indices, nnz, V.size, STREAMED)
+    s, S = np.uint64(0), np.uint64(V.size)
+    while s < S:
+        upto = min(s + step, S)
+        soon = indptr[state_ptr[upto]]
+        until = min(soon + LINES, nnz)
         while ask < until:
             touch(V, indices[ask])
             ask += one
-        while k < end:
-            stop = indptr[k + one]
-            a, b = 0.0, 0.0
-            while j + one < stop:
-                a += data[j] * V[indices[j]]
-                b += data[j + one] * V[indices[j + one]]
-                j += two
-            if j < stop:
-                a += data[j] * V[indices[j]]
-                j += one
-            q = R[k] + gamma * (a + b)
-            check += 0.0 * q
-            best = max(best, q)
-            if q > chosen + slack:
-                chosen, pick = q, k
-            k += one
-        d = best - V[s]
-        out[s] = best
-        arg[s] = pick
-        short = max(short, best - chosen)
-        lo, hi = min(lo, d), max(hi, d)
+        while line < soon + AHEAD:
+            line = touch_rows(data, indices, line)
+        while s < upto:
+            best, pick, chosen = -np.inf, k, -np.inf
+            end = state_ptr[s + one]
+            while k < end:
+                stop = indptr[k + one]
+                q = R[k] + gamma * row(data, indices, V, j, stop)
+                j = stop
+                check += 0.0 * q
+                best = max(best, q)
+                if q > chosen + slack:
+                    chosen, pick = q, k
+                k += one
+            d = best - V[s]
+            out[s] = best
+            arg[s] = pick
+            short = max(short, best - chosen)
+            lo, hi = min(lo, d), max(hi, d)
+            s += one
     return lo + check, hi + check, short + check
 
 
@@ -146,19 +146,12 @@ def chosen_backup(
     data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, rows: Any, V: Any, out: Any
 ) -> Any:
     """out = T^πV for the policy that uses pair rows[s] in state s; returns (min, max) of T^πV − V."""
-    one, two = np.uint64(1), np.uint64(2)
+    one = np.uint64(1)
     lo, hi, check = np.inf, -np.inf, 0.0
     for s in range(V.size):
         k = np.uint64(rows[s])
         j, stop = indptr[k], indptr[k + one]
-        a, b = 0.0, 0.0
-        while j + one < stop:
-            a += data[j] * V[indices[j]]
-            b += data[j + one] * V[indices[j + one]]
-            j += two
-        if j < stop:
-            a += data[j] * V[indices[j]]
-        x = R[k] + gamma * (a + b)
+        x = R[k] + gamma * row(data, indices, V, j, stop)
         d = x - V[s]
         out[s] = x
         check += 0.0 * d
@@ -205,7 +198,7 @@ def gauss_seidel(
     data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, order: Any, V: Any
 ) -> Any:
     """One in-place sweep V(s) ← max_a [R + γPV](s, a) over `order`; returns (min, max) of the changes."""
-    one, two = np.uint64(1), np.uint64(2)
+    one = np.uint64(1)
     lo, hi, check = np.inf, -np.inf, 0.0
     for i in range(order.size):
         s = np.uint64(order[i])
@@ -214,15 +207,8 @@ def gauss_seidel(
         j = indptr[k]
         while k < end:
             stop = indptr[k + one]
-            a, b = 0.0, 0.0
-            while j + one < stop:
-                a += data[j] * V[indices[j]]
-                b += data[j + one] * V[indices[j + one]]
-                j += two
-            if j < stop:
-                a += data[j] * V[indices[j]]
-                j += one
-            q = R[k] + gamma * (a + b)
+            q = R[k] + gamma * row(data, indices, V, j, stop)
+            j = stop
             if q > best:
                 best = q
             k += one

@@ -2,7 +2,7 @@
 
 A policy visits one row in A, so sweeping the model's arrays would read most of them in vain.
 
-Loops are those of `bellman_csr`: flat, unsigned, with two accumulators.
+Loops are those of `bellman_csr`: flat and unsigned.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ._jit import njit
-from ._touch import CACHED, LINES, first_to_ask, touch
+from ._row import row
+from ._touch import AHEAD, CACHED, LINES, asking, touch, touch_rows
 
 
 @njit(cache=True)
@@ -55,31 +56,29 @@ def policy_backup(
 
     The rows of P, of plen[s] entries, are stored one after another, `size` in all; R is the model's.
     """
-    one, two = np.uint64(1), np.uint64(2)
+    one = np.uint64(1)
     lo, hi, check = np.inf, -np.inf, 0.0
-    j, ask, size = np.uint64(0), first_to_ask(pidx, size, V.size, CACHED), np.uint64(size)
-    for s in range(V.size):
-        stop = j + np.uint64(plen[s])
-        until = min(stop + LINES, size)
+    j, s, S, size = np.uint64(0), np.uint64(0), np.uint64(V.size), np.uint64(size)
+    ask, line, step = asking(pidx, size, V.size, CACHED)
+    while s < S:
+        upto, until = min(s + step, S), min(j + LINES + LINES, size)
         while ask < until:
             touch(V, pidx[ask])
             ask += one
-        a, b = 0.0, 0.0
-        while j + one < stop:
-            a += pdata[j] * V[pidx[j]]
-            b += pdata[j + one] * V[pidx[j + one]]
-            j += two
-        if j < stop:
-            a += pdata[j] * V[pidx[j]]
-            j += one
-        x = R[rows[s]] + gamma * (a + b)
-        d = x - V[s]
-        out[s] = x
-        check += 0.0 * d
-        if d < lo:
-            lo = d
-        if d > hi:
-            hi = d
+        while line < j + AHEAD:
+            line = touch_rows(pdata, pidx, line)
+        while s < upto:
+            stop = j + np.uint64(plen[s])
+            x = R[rows[s]] + gamma * row(pdata, pidx, V, j, stop)
+            j = stop
+            d = x - V[s]
+            out[s] = x
+            check += 0.0 * d
+            if d < lo:
+                lo = d
+            if d > hi:
+                hi = d
+            s += one
     return lo + check, hi + check
 
 
@@ -91,7 +90,6 @@ def policy_gauss_seidel(
 
     Returns (min, max) of the changes.
     """
-    one, two = np.uint64(1), np.uint64(2)
     lo, hi, check = np.inf, -np.inf, 0.0
     S = V.size
     at = np.uint64(size if back else 0)
@@ -101,16 +99,9 @@ def policy_gauss_seidel(
         if back:
             at -= n
         j, stop = at, at + n
-        a, b = 0.0, 0.0
-        while j + one < stop:
-            a += pdata[j] * V[pidx[j]]
-            b += pdata[j + one] * V[pidx[j + one]]
-            j += two
-        if j < stop:
-            a += pdata[j] * V[pidx[j]]
+        x = R[rows[s]] + gamma * row(pdata, pidx, V, j, stop)
         if not back:
             at = stop
-        x = R[rows[s]] + gamma * (a + b)
         d = x - V[s]
         V[s] = x
         check += 0.0 * d

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from numba import njit
 
 import rltheory as rl
 from rltheory.kernels import bellman_csr, policy_sweeps
-from rltheory.kernels._touch import CACHED, STREAMED, first_to_ask
+from rltheory.kernels._touch import BLOCK, CACHED, LARGE, LINES, STREAMED, asking, touch_rows
 from rltheory.operators._arrays import csr_arrays
 
 A, B = 2, 3
@@ -30,13 +31,33 @@ def big() -> tuple[tuple[Any, ...], Any, Any]:
     return model, sp.csr_array((data, columns.astype(np.int64), ptr.astype(np.int64)), shape=(N, S)), R
 
 
+@njit
+def next_block(data: Any, indices: Any, j: Any) -> Any:
+    return touch_rows(data, indices, j)
+
+
 def test_values_are_asked_for_only_where_it_pays(big: Any) -> None:
     columns, S = big[0][1], big[0][3].size // A
     size = columns.size
-    assert first_to_ask(columns, size, S, CACHED) == 0
-    assert first_to_ask(columns, size, STREAMED, STREAMED) == size
-    assert first_to_ask(np.sort(columns), size, S, CACHED) == size
-    assert first_to_ask(columns[:5], 5, S, CACHED) == 5
+
+    def value(columns: Any, S: int, cached: int) -> int:
+        return int(asking(columns, columns.size, S, cached)[0])
+
+    assert value(columns, S, CACHED) == 0
+    assert value(columns, STREAMED, STREAMED) > size
+    assert value(np.sort(columns), S, CACHED) > size
+    assert value(columns[:5], S, CACHED) > 5
+
+
+def test_rows_are_asked_for_where_they_are_many(big: Any) -> None:
+    columns = np.zeros(9, np.uint32)
+    for size, n in ((LARGE + 1, LARGE // 10), (LARGE, LARGE // 10), (0, 7), (7, 7)):
+        value, first, states = asking(columns, size, n, n)
+        assert value > size and (first == 0) == (size > LARGE)
+        assert states == (LINES * np.uint64(n) // np.uint64(size) if size > LARGE else n)
+    assert asking(columns, LARGE + 1, 3, 3)[2] == 1  # rows longer than what is asked for at once
+    for far in (0, 2**40):
+        assert next_block(np.zeros(3), columns, np.uint64(far)) == far + BLOCK
 
 
 def test_backups_out_of_cache_by_scipy(big: Any) -> None:
