@@ -31,8 +31,8 @@ STREAMED, CACHED = 1 << 16, 1 << 17
 """Values that stay in the second-level cache by themselves, beside all rows and beside one policy's."""
 PROBES = 64
 """Places at which columns are looked at."""
-AHEAD, BLOCK = np.uint64(1024), np.uint64(16)
-"""Entries ahead at which rows are asked for, and how many `touch_rows` asks for."""
+AHEAD, BLOCK, LINE = np.uint64(1024), np.uint64(16), 64
+"""Entries ahead at which rows are asked for, how many `touch_block` asks for, and bytes of a line."""
 LARGE = 900_000
 """Entries from which rows, some 16 MB, do not stay in the cache of the last level."""
 
@@ -58,33 +58,32 @@ def _touch(typingctx: Any, x: Any, i: Any) -> Any:
 
 
 @intrinsic
-def _touch_rows(typingctx: Any, data: Any, indices: Any, j: Any) -> Any:
-    """Ask for the `BLOCK` entries from j of 8 and of 4 bytes; returns j + BLOCK."""
+def _touch_block(typingctx: Any, x: Any, y: Any, j: Any) -> Any:
+    """Ask for the `BLOCK` entries from j of two arrays; returns j + BLOCK."""
 
     def emit(context: Any, b: Any, signature: Any, args: Any) -> Any:
-        data, indices, _ = signature.args
-        word, j = ir.IntType(64), args[2]
-        _ask(context, b, data, args[0], j)
-        _ask(context, b, data, args[0], b.add(j, word(8)))
-        _ask(context, b, indices, args[1], j)
-        return b.add(j, word(int(BLOCK)))
+        word, j, size = ir.IntType(64), args[2], int(BLOCK)
+        for array, value in zip(signature.args[:2], args[:2], strict=True):
+            for i in range(0, size, LINE * 8 // array.dtype.bitwidth):
+                _ask(context, b, array, value, b.add(j, word(i)))
+        return b.add(j, word(size))
 
-    return types.uint64(data, indices, types.uint64), emit
+    return types.uint64(x, y, types.uint64), emit
 
 
 def _nothing(x: Any, i: Any) -> None:
     """The same where nothing is compiled."""
 
 
-def _no_rows(data: Any, indices: Any, j: Any) -> Any:
+def _no_block(x: Any, y: Any, j: Any) -> Any:
     """The same where nothing is compiled."""
     return j + BLOCK
 
 
 touch: Any = _nothing if config.DISABLE_JIT else _touch
 """Ask for the cache line of x[i], i unsigned."""
-touch_rows: Any = _no_rows if config.DISABLE_JIT else _touch_rows
-"""Ask for the lines of data[j:j + BLOCK] and indices[j:j + BLOCK]; returns j + BLOCK."""
+touch_block: Any = _no_block if config.DISABLE_JIT else _touch_block
+"""Ask for the lines of x[j:j + BLOCK] and y[j:j + BLOCK], j unsigned; returns j + BLOCK."""
 
 
 @njit(cache=True)
@@ -93,8 +92,8 @@ def asking(indices: Any, size: Any, n: Any, cached: Any) -> Any:
 
     Returns
     -------
-    (value, row, states): the first entry whose value is asked for and the first that rows are asked for
-    from, 0 or beyond all of them; how many states have some `LINES` entries, all where nothing is asked.
+    (value, rows, states): the first entry whose value is asked for, 0 or beyond all of them; whether rows
+    are asked for; how many states have some `LINES` entries, all where nothing is asked for.
 
     Notes
     -----
@@ -108,7 +107,6 @@ def asking(indices: Any, size: Any, n: Any, cached: Any) -> Any:
             a, b = np.int64(indices[at]), np.int64(indices[at + np.uint64(1)])
             if abs(a - b) > 4096:
                 far += 1
-    value = np.uint64(0) if 2 * far > PROBES else never
-    row = np.uint64(0) if size > LARGE else never
-    states = LINES * np.uint64(n) // np.uint64(max(size, 1)) if min(value, row) != never else n
-    return value, row, np.uint64(max(states, 1))
+    value, rows = np.uint64(0) if 2 * far > PROBES else never, size > LARGE
+    states = LINES * np.uint64(n) // np.uint64(max(size, 1)) if rows or value != never else n
+    return value, rows, np.uint64(max(states, 1))

@@ -19,7 +19,7 @@ import numpy as np
 from ._dot import dot
 from ._jit import njit
 from ._row import row
-from ._touch import AHEAD, LINES, STREAMED, asking, touch, touch_rows
+from ._touch import AHEAD, LINES, STREAMED, asking, touch, touch_block
 
 DOWN, TINY = 1.0 - 2.0**-22, 1e-37
 """What makes a lead safe to round to single precision, and the least that has a sign there."""
@@ -86,17 +86,22 @@ def open_states_backup(
     one = np.uint64(1)
     lo, hi, check = np.inf, -np.inf, 0.0
     nnz = np.uint64(indices.size)
-    ask, line, step = asking(indices, nnz if limit == np.inf else np.uint64(0), V.size, STREAMED)
+    ask, large, step = asking(indices, nnz if limit == np.inf else np.uint64(0), V.size, STREAMED)
     s, S = np.uint64(0), np.uint64(V.size)
     while s < S:
         upto = min(s + step, S)
-        soon = indptr[state_ptr[upto]]
+        after = state_ptr[upto]
+        soon = indptr[after]
         until = min(soon + LINES, nnz)
         while ask < until:
             touch(V, indices[ask])
             ask += one
-        while line < soon + AHEAD:
-            line = touch_rows(data, indices, line)
+        if large:
+            entry, pair = indptr[state_ptr[s]] + AHEAD, state_ptr[s] + AHEAD
+            while entry < soon + AHEAD:
+                entry = touch_block(data, indices, entry)
+            while pair < after + AHEAD:
+                pair = touch_block(indptr, R, pair)
         while s < upto:
             k, end = state_ptr[s], state_ptr[s + one]
             if not lead[s] > limit:

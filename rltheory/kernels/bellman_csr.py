@@ -22,7 +22,7 @@ import numpy as np
 
 from ._jit import njit
 from ._row import row
-from ._touch import AHEAD, LINES, STREAMED, asking, touch, touch_rows
+from ._touch import AHEAD, LINES, STREAMED, asking, touch, touch_block
 from .action_elimination import open_states_backup
 from .policy_sweeps import policy_backup, policy_gauss_seidel, policy_rows
 from .short_rows import short_backup, short_greedy_backup, unpredictable
@@ -60,17 +60,22 @@ def backup(
     lo, hi, check = np.inf, -np.inf, 0.0
     k, j = np.uint64(0), np.uint64(0)
     nnz = np.uint64(indices.size)
-    ask, line, step = asking(indices, nnz, V.size, STREAMED)
+    ask, large, step = asking(indices, nnz, V.size, STREAMED)
     s, S = np.uint64(0), np.uint64(V.size)
     while s < S:
         upto = min(s + step, S)
-        soon = indptr[state_ptr[upto]]
+        after = state_ptr[upto]
+        soon = indptr[after]
         until = min(soon + LINES, nnz)
         while ask < until:
             touch(V, indices[ask])
             ask += one
-        while line < soon + AHEAD:
-            line = touch_rows(data, indices, line)
+        if large:
+            entry, pair = j + AHEAD, k + AHEAD
+            while entry < soon + AHEAD:
+                entry = touch_block(data, indices, entry)
+            while pair < after + AHEAD:
+                pair = touch_block(indptr, R, pair)
         while s < upto:
             best, pick = -np.inf, k
             end = state_ptr[s + one]
@@ -109,17 +114,22 @@ def greedy_backup(
     lo, hi, check, short = np.inf, -np.inf, 0.0, 0.0
     k, j = np.uint64(0), np.uint64(0)
     nnz = np.uint64(indices.size)
-    ask, line, step = asking(indices, nnz, V.size, STREAMED)
+    ask, large, step = asking(indices, nnz, V.size, STREAMED)
     s, S = np.uint64(0), np.uint64(V.size)
     while s < S:
         upto = min(s + step, S)
-        soon = indptr[state_ptr[upto]]
+        after = state_ptr[upto]
+        soon = indptr[after]
         until = min(soon + LINES, nnz)
         while ask < until:
             touch(V, indices[ask])
             ask += one
-        while line < soon + AHEAD:
-            line = touch_rows(data, indices, line)
+        if large:
+            entry, pair = j + AHEAD, k + AHEAD
+            while entry < soon + AHEAD:
+                entry = touch_block(data, indices, entry)
+            while pair < after + AHEAD:
+                pair = touch_block(indptr, R, pair)
         while s < upto:
             best, pick, chosen = -np.inf, k, -np.inf
             end = state_ptr[s + one]

@@ -13,7 +13,7 @@ import numpy as np
 
 from ._jit import njit
 from ._row import row
-from ._touch import AHEAD, CACHED, LINES, asking, touch, touch_rows
+from ._touch import AHEAD, CACHED, LINES, asking, touch, touch_block
 
 
 @njit(cache=True)
@@ -59,14 +59,15 @@ def policy_backup(
     one = np.uint64(1)
     lo, hi, check = np.inf, -np.inf, 0.0
     j, s, S, size = np.uint64(0), np.uint64(0), np.uint64(V.size), np.uint64(size)
-    ask, line, step = asking(pidx, size, V.size, CACHED)
+    ask, large, step = asking(pidx, size, V.size, CACHED)
     while s < S:
         upto, until = min(s + step, S), min(j + LINES + LINES, size)
         while ask < until:
             touch(V, pidx[ask])
             ask += one
-        while line < j + AHEAD:
-            line = touch_rows(pdata, pidx, line)
+        entry = j + AHEAD
+        while large and entry < j + AHEAD + LINES:
+            entry = touch_block(pdata, pidx, entry)
         while s < upto:
             stop = j + np.uint64(plen[s])
             x = R[rows[s]] + gamma * row(pdata, pidx, V, j, stop)

@@ -11,7 +11,7 @@ from numba import njit
 
 import rltheory as rl
 from rltheory.kernels import bellman_csr, policy_sweeps
-from rltheory.kernels._touch import BLOCK, CACHED, LARGE, LINES, STREAMED, asking, touch_rows
+from rltheory.kernels._touch import BLOCK, CACHED, LARGE, LINES, STREAMED, asking, touch_block
 from rltheory.operators._arrays import csr_arrays
 
 A, B = 2, 3
@@ -33,7 +33,7 @@ def big() -> tuple[tuple[Any, ...], Any, Any]:
 
 @njit
 def next_block(data: Any, indices: Any, j: Any) -> Any:
-    return touch_rows(data, indices, j)
+    return touch_block(data, indices, j)
 
 
 def test_values_are_asked_for_only_where_it_pays(big: Any) -> None:
@@ -52,8 +52,8 @@ def test_values_are_asked_for_only_where_it_pays(big: Any) -> None:
 def test_rows_are_asked_for_where_they_are_many(big: Any) -> None:
     columns = np.zeros(9, np.uint32)
     for size, n in ((LARGE + 1, LARGE // 10), (LARGE, LARGE // 10), (0, 7), (7, 7)):
-        value, first, states = asking(columns, size, n, n)
-        assert value > size and (first == 0) == (size > LARGE)
+        value, rows, states = asking(columns, size, n, n)
+        assert value > size and rows == (size > LARGE)
         assert states == (LINES * np.uint64(n) // np.uint64(size) if size > LARGE else n)
     assert asking(columns, LARGE + 1, 3, 3)[2] == 1  # rows longer than what is asked for at once
     for far in (0, 2**40):
