@@ -108,5 +108,7 @@ def asking(indices: Any, size: Any, n: Any, cached: Any) -> Any:
             if abs(a - b) > 4096:
                 far += 1
     value, rows = np.uint64(0) if 2 * far > PROBES else never, size > LARGE
-    states = LINES * np.uint64(n) // np.uint64(max(size, 1)) if rows or value != never else n
-    return value, rows, np.uint64(max(states, 1))
+    states, one = np.uint64(n), np.uint64(1)
+    if rows or value != never:
+        states = max(one, LINES * states // np.uint64(size))
+    return value, rows, states

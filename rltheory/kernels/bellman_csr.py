@@ -24,7 +24,7 @@ from ._jit import njit
 from ._row import row
 from ._touch import AHEAD, LINES, STREAMED, asking, touch, touch_block
 from .action_elimination import open_states_backup
-from .policy_sweeps import policy_backup, policy_gauss_seidel, policy_rows
+from .policy_sweeps import policy_backup, policy_rows
 from .short_rows import short_backup, short_greedy_backup, unpredictable
 
 MAX_ITER, CONVERGED, STALLED, NOT_FINITE = 0, 1, 2, 3
@@ -346,10 +346,7 @@ def modified_policy_iteration(
     sweeps
         Evaluation sweeps per step; 0 adapts: sweep until the policy's residual span is `SHARE` of
         the step's (within the tolerance if the policy did not change), at most 20·2ⁿ at step n and
-        1000, since the first policies do not last.  Adapting also
-        tries, once, where 19 sweeps shrink the span by less than 0.9 each: backward and forward
-        Gauss–Seidel sweeps in turn, every eighth a Jacobi sweep that takes out a nearly constant
-        residual; they stay if a sweep of theirs is worth 1.7 Jacobi ones.
+        1000, since the first policies do not last.  −m adapts, too, and ends after m sweeps in all.
 
     Returns
     -------
@@ -368,7 +365,7 @@ def modified_policy_iteration(
             k += one
         width += longest
     pdata, pidx = np.empty(width), np.empty(width, np.uint32)
-    slow, trial, rate, mark = False, 0, 0.0, 0.0
+    most = -sweeps if sweeps < 0 else 1 << 62
     how, n, done, flips, cap, i = 0, 0, 0, 0, 20, one
     lo, hi, now = -np.inf, np.inf, 0.0
     few = S // 2 if S <= STREAMED else S // 8
@@ -395,23 +392,14 @@ def modified_policy_iteration(
             break
         same, i = policy_rows(data, indices, indptr, arg, lead, pdata, pidx, plen)
         goal, ask = SHARE * (hi - lo), far(old, lo, hi, gamma, 0.5 * tol, noise, rmax)
-        limit = sweeps if sweeps > 0 else cap
+        limit = sweeps if sweeps > 0 else min(cap, most - done)
         cap = min(2 * cap, 1000)
         m = 0
         while m < limit:
-            if slow and m % 8 != 7:
-                a, b = policy_gauss_seidel(pdata, pidx, plen, R, arg, gamma, i, m % 2 == 0, old)
-                m += 1
-                a, b = min(a, 0.0), max(b, 0.0)
-            else:
-                a, b = policy_backup(pdata, pidx, plen, R, arg, gamma, i, old, new)
-                old, new = new, old
-                flips += 1
-                m += 1
-                if slow and b - a < 0.2 * max(abs(a), abs(b)):
-                    shift = gamma / (1.0 - gamma) * 0.5 * (a + b)
-                    for s in range(S):
-                        old[s] += shift
+            a, b = policy_backup(pdata, pidx, plen, R, arg, gamma, i, old, new)
+            old, new = new, old
+            flips += 1
+            m += 1
             if np.isnan(a) or np.isnan(b):
                 break
             now += gamma * (b - a)
@@ -421,14 +409,9 @@ def modified_policy_iteration(
                 break
             if not b - a > ask and verdict(old, a, b, gamma, 0.5 * tol, noise, rmax) != 0:
                 break
-            if trial == 0 and m == 1:
-                mark = b - a
-            elif trial == 0 and m == 20:
-                rate, mark = ((b - a) / mark) ** (1.0 / 19), b - a
-                trial, slow = 1, rate > 0.9
-            elif trial == 1 and slow and m % 8 == 0 and m >= 56:
-                trial, slow = 2, ((b - a) / mark) ** (1.0 / (m - 20)) < rate**1.7
         done += m
+        if done >= most:
+            break
     if flips % 2 == 1:
         for s in range(S):
             V[s] = old[s]

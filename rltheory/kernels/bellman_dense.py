@@ -231,6 +231,7 @@ def modified_policy_iteration(
     rows, first, ptr = P.reshape(-1), np.zeros(R.size, np.uint32), np.arange(R.size + 1).astype(np.uint64)
     ptr *= np.uint64(S)
     how, n, done, cap = 0, 0, 0, 20
+    most = -sweeps if sweeps < 0 else 1 << 62
     lo, hi = -np.inf, np.inf
     while n < max_iter:
         for s in range(S):
@@ -248,7 +249,7 @@ def modified_policy_iteration(
             if arg[s] != last[s]:
                 same = False
                 last[s] = arg[s]
-        goal, limit = SHARE * (hi - lo), sweeps if sweeps > 0 else cap
+        goal, limit = SHARE * (hi - lo), sweeps if sweeps > 0 else min(cap, most - done)
         cap = min(2 * cap, 1000)
         for _ in range(limit):
             a, b = chosen_backup(P, R, gamma, state_ptr, arg, old, new)
@@ -260,6 +261,8 @@ def modified_policy_iteration(
                 continue
             if (b - a <= goal and not same) or verdict(old, a, b, gamma, 0.5 * tol, noise, rmax) != 0:
                 break
+        if done >= most:
+            break
         now += gamma * drift(old, seen)
     for s in range(S):
         V[s] = old[s]

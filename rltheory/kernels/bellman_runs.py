@@ -312,6 +312,7 @@ def modified_policy_iteration(
     seen, now = np.empty(S), 0.0
     free = R.size // S
     how, n, done, cap = 0, 0, 0, max(20, free)
+    most = -sweeps if sweeps < 0 else 1 << 62
     lo, hi = -np.inf, np.inf
     while n < max_iter:
         for s in range(S):
@@ -329,10 +330,10 @@ def modified_policy_iteration(
             if arg[s] != last[s]:
                 same = False
                 last[s] = arg[s]
-        goal, limit = SHARE * (hi - lo), sweeps if sweeps > 0 else cap
+        goal, limit = SHARE * (hi - lo), sweeps if sweeps > 0 else min(cap, most - done)
         cap = min(2 * cap, 1000)
         head = closed_head(first, indptr, last)
-        if sweeps == 0 and 2 * head <= S:
+        if sweeps <= 0 and 2 * head <= S:
             x, y, pairs = old[:head], new[:head], 0
             a, b = 0.0, 0.0
             while head > 0 and 2 * pairs * head < limit * S:
@@ -357,6 +358,8 @@ def modified_policy_iteration(
                 break
             if verdict(old, a, b, gamma, 0.5 * tol, noise, rmax) != 0:
                 break
+        if done >= most:
+            break
         now += gamma * drift(old, seen)
     for s in range(S):
         V[s] = old[s]

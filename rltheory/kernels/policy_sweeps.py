@@ -81,33 +81,3 @@ def policy_backup(
                 hi = d
             s += one
     return lo + check, hi + check
-
-
-@njit(cache=True)
-def policy_gauss_seidel(
-    pdata: Any, pidx: Any, plen: Any, R: Any, rows: Any, gamma: Any, size: Any, back: Any, V: Any
-) -> Any:
-    """One in-place sweep of T^π, from the last state if `back`; rows as for `policy_backup`.
-
-    Returns (min, max) of the changes.
-    """
-    lo, hi, check = np.inf, -np.inf, 0.0
-    S = V.size
-    at = np.uint64(size if back else 0)
-    for i in range(S):
-        s = S - 1 - i if back else i
-        n = np.uint64(plen[s])
-        if back:
-            at -= n
-        j, stop = at, at + n
-        x = R[rows[s]] + gamma * row(pdata, pidx, V, j, stop)
-        if not back:
-            at = stop
-        d = x - V[s]
-        V[s] = x
-        check += 0.0 * d
-        if d < lo:
-            lo = d
-        if d > hi:
-            hi = d
-    return lo + check, hi + check

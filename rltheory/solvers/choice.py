@@ -11,8 +11,9 @@ Up to 128 states, `SmallDense`.  Beyond, or if that fails, the first match of:
 5. absorbing states                            → `GaussSeidel`, goal first;
 6. anything else                               → `InexactPolicyIteration`, from the trial's values.
 
-Order of failing over: inexact policy iteration; plain policy iteration up to 2000 states, modified policy
-iteration, plain up to 20 000 states.  Where the error left is rounding, the correction is solved for.
+Path 3 may take 300 steps and the sweeps that are worth 50 backups.  Order of failing over: 4 to 6 if it was
+path 3; inexact policy iteration; plain policy iteration up to 2000 states, modified policy iteration, plain
+up to 20 000 states.  Where the error left is rounding, the correction is solved for.
 """
 
 from __future__ import annotations
@@ -47,8 +48,9 @@ SPARSE = 64
 """Non-zeros a state up to which a copy in goal-first order pays for itself."""
 SURE, DIRECT = 2_000, 20_000
 """States up to which policy iteration with direct solves comes before sweeps, and is tried at all."""
-PATIENCE, STEPS = 3_000, 300
-"""Improvement sweeps, and steps of modified policy iteration, before another path is tried."""
+PATIENCE, STEPS, SWEEPS, WORTH = 3_000, 300, 200, 50
+"""Improvement sweeps, and steps of modified policy iteration, before another path is tried; its sweeps, or
+as many as are worth so many backups if those are more: a later policy may mix far slower than the first."""
 TINY = f"S ≤ {SMALL_STATES}: one compiled call, since dispatch outweighs the work"
 """Reason given for `SmallDense`."""
 
@@ -108,10 +110,10 @@ def structured(mdp: MDP, tol: float) -> Solution:
     """The same without the path for small models."""
     known = probe(mdp)
     why, first = choose(mdp, known, tol)
-    sol = first_solved(mdp, itertools.chain([(why, first)], others(first, known, tol)))
+    sol = first_solved(mdp, itertools.chain([(why, first)], others(mdp, first, known, tol)))
     if sol.status.ok or not sol.error <= 100 * _rounding(mdp, sol):
         return sol
-    ran = (first, *(x for _, x in others(first, known, tol)))
+    ran = (first, *(x for _, x in others(mdp, first, known, tol)))
     solver = next(x for x in ran if type(x).__name__ == sol.solver)
     better = refined(mdp, sol, solver, tol)
     return (
@@ -133,7 +135,9 @@ def choose(mdp: MDP, known: Probe, tol: float) -> tuple[str, Any]:
     if fast or cheap:
         rows = " over rows of consecutive columns" if pair_arrays(mdp).runs else ""
         why = rate if fast else f"{rate}, which costs 1/{known.N / known.S:.0f} of a backup"
-        return f"{why}: modified policy iteration{rows}", ModifiedPolicyIteration(tol, STEPS, V0=known.V)
+        most = max(SWEEPS, WORTH * known.N // known.S)
+        mpi = ModifiedPolicyIteration(tol, STEPS, V0=known.V, max_sweeps=most)
+        return f"{why}: modified policy iteration{rows}", mpi
     near = not known.dense and known.nnz <= SPARSE * known.S
     order = one_large_component(mdp) if near and not known.absorbing else None
     if not known.dense and order is None:
@@ -147,21 +151,30 @@ def choose(mdp: MDP, known: Probe, tol: float) -> tuple[str, Any]:
     return why, InexactPolicyIteration(tol, PATIENCE, reorder=near, V0=known.V, order=order)
 
 
-def others(first: Any, known: Probe, tol: float) -> Iterator[tuple[str, Any]]:
-    """Paths to try after `first`, most promising first."""
+def others(mdp: MDP, first: Any, known: Probe, tol: float) -> Iterator[tuple[str, Any]]:
+    """Paths to try after `first`, most promising first: the rule again, if spans did not shrink after all."""
+    tried = [first]
+    if isinstance(first, ModifiedPolicyIteration):
+        tried.append(choose(mdp, replace(known, contraction=1.0, late=1.0), tol)[1])
     swept = ModifiedPolicyIteration(tol, V0=known.V if np.isfinite(known.V).all() else None)
     direct = [PolicyIteration(keep_trace=False, tol=tol)] if known.S <= DIRECT else []
     paths = [*direct, swept] if known.S <= SURE else [swept, *direct]
-    for solver in (InexactPolicyIteration(tol, PATIENCE), *paths):
-        if type(solver) is not type(first):
+    for solver in (*tried[1:], InexactPolicyIteration(tol, PATIENCE), *paths):
+        if solver in tried[1:] or type(solver) not in map(type, tried):
             yield f"{type(solver).__name__} took over", solver
 
 
 def first_solved(mdp: MDP, paths: Iterable[tuple[str, Any]]) -> Solution:
-    """The first of the (reason, solver) pairs that reaches its accuracy, or the one with the least error."""
+    """The first of the (reason, solver) pairs that reaches its accuracy, or the one with the least error.
+
+    Krylov evaluation starts from the lower bounds of the path before it: from below it needs fewer policies.
+    """
     best: Solution | None = None
     told: list[str] = []
-    for why, solver in paths:
+    for why, path in paths:
+        solver = path
+        if best is not None and isinstance(path, InexactPolicyIteration) and np.isfinite(best.lower).all():
+            solver = replace(path, V0=best.lower)
         sol = solver.run(mdp)
         told.append(why if sol.status.ok else f"{why}, which ended {sol.status.name}")
         if best is None or sol.status.ok or sol.error < best.error:

@@ -11,6 +11,7 @@ are further behind are passed over until V has drifted that far.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -51,6 +52,8 @@ class ModifiedPolicyIteration:
         most 1000 times; to the tolerance once the policy repeats.  Exact models take 10 for that.
     V0
         (S,) start; zeros if None.
+    max_sweeps
+        Sweeps allowed in all if `sweeps` is "adaptive"; reaching them is Status.MAX_ITER.
     device
         "cuda" sweeps on a card (models in doubles); the certificate is computed on the CPU as ever.
 
@@ -68,6 +71,7 @@ class ModifiedPolicyIteration:
     max_iter: int = 100_000
     sweeps: int | Literal["adaptive"] = "adaptive"
     V0: ArrayLike | None = field(default=None, compare=False)
+    max_sweeps: int | None = None
     device: Device = "cpu"
 
     def __post_init__(self) -> None:
@@ -78,6 +82,8 @@ class ModifiedPolicyIteration:
             raise InvalidArgument(
                 f"sweeps={self.sweeps!r}, must be 'adaptive' or an integer ≥ 1; for 0 use ValueIteration()"
             )
+        if self.max_sweeps is not None and (not isinstance(self.max_sweeps, int) or self.max_sweeps < 1):
+            raise InvalidArgument(f"max_sweeps={self.max_sweeps!r}, must be an integer ≥ 1 or None")
 
     def run(self, mdp: MDP, /) -> Solution:
         """Solve a discounted model in either number system."""
@@ -85,7 +91,7 @@ class ModifiedPolicyIteration:
             return self._exact(mdp)
 
         def loop(pairs: PairArrays, V: FloatVec, tol: float, max_iter: int, spans: FloatVec) -> Any:
-            m = 0 if self.sweeps == "adaptive" else self.sweeps
+            m = -(self.max_sweeps or 0) if self.sweeps == "adaptive" else self.sweeps
             rmax = float(sup_norm(pairs.R))
             return pairs.kernels.modified_policy_iteration(
                 *pairs.model, V, tol, pairs.noise, rmax, max_iter, m, spans
@@ -101,13 +107,14 @@ class ModifiedPolicyIteration:
         sweeps = 10 if self.sweeps == "adaptive" else self.sweeps
         spans: list[float] = []
         stopped, extra = False, 0
-        while len(spans) < self.max_iter and not stopped:
+        most = self.max_sweeps if self.max_sweeps and self.sweeps == "adaptive" else math.inf
+        while len(spans) < self.max_iter and extra < most and not stopped:
             new, rows = rational.backup(m, V)
             change = [x - v for x, v in zip(new, V)]
             V, lo, hi = new, min(change), max(change)
             spans.append(float(rational.from_fmpq(hi - lo)))
             stopped = exact_stop(m.gamma, V, lo, hi, self.tol)
-            for _ in range(0 if stopped else sweeps):
+            for _ in range(0 if stopped else int(min(sweeps, most - extra))):
                 V = [
                     m.R[k]
                     + m.gamma

@@ -216,6 +216,31 @@ def test_modified_policy_iteration_needs_few_greedy_steps() -> None:
     assert mpi.pi == vi.pi
 
 
+@pytest.mark.parametrize("layout", ["csr", "dense", "runs", "exact"])
+def test_modified_policy_iteration_stops_after_its_sweeps(layout: str) -> None:
+    make = {
+        "csr": lambda: rl.gallery.tandem_queue(n=12, gamma=0.999).float(),
+        "dense": lambda: rl.gallery.random_mdp(S=150, A=4, gamma=0.9999, seed=0, support=150),
+        "runs": lambda: rl.gallery.inventory(n=150, gamma=0.999, demand=[1 / 20] * 20),
+        "exact": lambda: garnet(7, 4, 3, 2, F(999, 1000)),
+    }
+    mdp = make[layout]()
+    if not mdp.is_exact:
+        assert pair_arrays(mdp).kernels.__name__.endswith(layout)
+    free = rl.solve(mdp, rl.ModifiedPolicyIteration())
+    assert free.status.ok and free.evaluations > 3
+    for most in (1, 3, free.evaluations // 3):
+        solver = rl.ModifiedPolicyIteration(max_sweeps=most)
+        cut = rl.solve(mdp, solver, throw=False)
+        assert cut.status is Status.MAX_ITER and most <= cut.evaluations < free.evaluations
+        assert cut.evaluations == most or layout == "runs"  # direct evaluation is counted in sweeps
+        assert (cut.lower <= free.upper).all() and (free.lower <= cut.upper).all()
+    enough = rl.solve(mdp, rl.ModifiedPolicyIteration(max_sweeps=free.evaluations + 1))
+    assert enough.status is free.status and (enough.V == free.V).all()
+    fixed = rl.ModifiedPolicyIteration(sweeps=5, max_sweeps=1)  # only "adaptive" counts them
+    assert rl.solve(mdp, fixed).evaluations > 1
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -225,6 +250,7 @@ def test_modified_policy_iteration_needs_few_greedy_steps() -> None:
         (lambda: rl.ValueIteration(sweep="sor"), "sweep='sor'"),
         (lambda: rl.ValueIteration(order=[0, 1]), "order: only used by"),
         (lambda: rl.ModifiedPolicyIteration(sweeps=0), "sweeps=0.*ValueIteration"),
+        (lambda: rl.ModifiedPolicyIteration(max_sweeps=0), "max_sweeps=0, must be an integer ≥ 1 or None"),
         (lambda: rl.solvers.AnchoredValueIteration(tol=-1), "tol=-1"),
         (lambda: _run(rl.ValueIteration(V0=[0.0])), r"V: shape=\(1,\)"),
         (lambda: _run(rl.ValueIteration(V0=[np.nan] * 3)), "V0: not finite"),

@@ -49,6 +49,7 @@ class _Refuses:
 
     tol: float = 1e-8
     max_iter: int = 1
+    V0: Any = None
 
     def run(self, mdp: Any) -> Any:
         return rl.ValueIteration(tol=self.tol, max_iter=1).run(mdp)
@@ -63,7 +64,7 @@ def test_a_path_that_fails_hands_over_and_the_reason_says_so(monkeypatch: Any) -
     assert "MAX_ITER" in sol.reason and "took over" in sol.reason
     assert (sol.lower <= exact.upper).all() and (exact.lower <= sol.upper).all()
     monkeypatch.setattr(choice, "InexactPolicyIteration", _Refuses)
-    monkeypatch.setattr(choice, "ModifiedPolicyIteration", lambda tol, V0: _Refuses(tol))
+    monkeypatch.setattr(choice, "ModifiedPolicyIteration", _Refuses)
     monkeypatch.setattr(choice, "DIRECT", 1)
     lost = Portfolio().run(mdp)
     assert lost.status is Status.MAX_ITER and "smallest error" in lost.reason
@@ -114,7 +115,7 @@ def test_every_path_hands_over_with_bounds_that_hold(name: str, model: str) -> N
     told = set()
     for patience in (1, 2, 200):
         first = FIRST[name](patience)
-        sol = choice.first_solved(mdp, [("first", first), *choice.others(first, known, 1e-8)])
+        sol = choice.first_solved(mdp, [("first", first), *choice.others(mdp, first, known, 1e-8)])
         assert (sol.lower <= exact).all() and (exact <= sol.upper).all()
         assert sol.status is Status.SOLVED, (sol.reason, sol.error)
         assert sol.error <= 1e-8 * max(1, abs(exact).max())
@@ -185,6 +186,47 @@ def test_slow_modes_show_in_the_last_sweeps() -> None:
     assert type(choose(local, replace(known, late=known.contraction), 1e-9)[1]).__name__ == (
         "ModifiedPolicyIteration"
     )
+
+
+def test_a_policy_that_mixes_slowly_later_is_not_swept_for_ever() -> None:
+    """The first policy of this cart and pole mixes fast, the best one does not: it took 10⁵ sweeps."""
+    mdp = rl.gallery.cart_pole((9, 9, 9, 9), actions=10, gamma=0.9999).float()
+    assert type(choose(mdp, probe(mdp), 1e-8)[1]) is rl.ModifiedPolicyIteration
+    sol = Portfolio().run(mdp)
+    assert sol.status is Status.SOLVED and sol.solver == "Topological" and sol.backups < 1500
+    assert "modified policy iteration, which ended MAX_ITER; Topological took over" in sol.reason
+    other = rl.PolicyIteration(keep_trace=False, pi0=sol.pi).run(mdp)
+    assert (sol.lower <= other.upper).all() and (other.lower <= sol.upper).all()
+
+
+def test_krylov_evaluation_starts_from_the_bounds_of_the_path_before(monkeypatch: Any) -> None:
+    starts: list[Any] = []
+    run = choice.InexactPolicyIteration.run
+    monkeypatch.setattr(
+        choice.InexactPolicyIteration, "run", lambda self, mdp: (starts.append(self.V0), run(self, mdp))[1]
+    )
+    mdp = rl.gallery.tandem_queue(n=12, gamma=0.999)
+    first = rl.ModifiedPolicyIteration(max_sweeps=5)
+    second = choice.InexactPolicyIteration()
+    sol = choice.first_solved(mdp, [("sweeps", first), ("took over", second)])
+    assert sol.solver == "InexactPolicyIteration" and sol.status is Status.SOLVED
+    assert (starts[0] == first.run(mdp).lower).all() and second.V0 is None
+    assert choice.first_solved(mdp, [("alone", second)]).status is Status.SOLVED and starts[1] is None
+
+
+def test_after_sweeps_in_vain_structure_is_looked_at() -> None:
+    mdp = rl.gallery.multi_scc(components=40, size=60, gamma=0.999)
+    known = replace(probe(mdp), contraction=0.5, late=0.5)
+    swept = choose(mdp, known, 1e-8)[1]
+    after = [type(x).__name__ for _, x in choice.others(mdp, swept, known, 1e-8)]
+    assert type(swept) is rl.ModifiedPolicyIteration
+    assert after == ["Topological", "InexactPolicyIteration", "PolicyIteration"]
+    slow = replace(known, contraction=1.0, late=1.0)
+    assert [type(x).__name__ for _, x in choice.others(mdp, choose(mdp, slow, 1e-8)[1], slow, 1e-8)] == [
+        "InexactPolicyIteration",
+        "ModifiedPolicyIteration",
+        "PolicyIteration",
+    ]
 
 
 def test_many_actions_make_slow_sweeps_cheap() -> None:

@@ -84,11 +84,12 @@ def modified_policy_iteration(
     greedy: Greedy, policy: Policy, N: int, gamma: float, V: Any, tol: float, noise: float, rmax: float,
     max_iter: int, sweeps: int, spans: Any,
 ) -> tuple[int, int, float, float, int]:  # fmt: skip
-    """`..bellman_csr.modified_policy_iteration`; looks at all pairs, sweeps by Jacobi only."""
+    """`..bellman_csr.modified_policy_iteration`; looks at all pairs."""
     S = V.shape[0]
     pair, board, arg = Pair(V), Board(S), cuda.to_device(np.full(S, N, dtype=np.uint64))
     outer = rule_of(gamma, tol, noise, rmax, NEVER)
     how, n, extra, lo, hi = MAX_ITER, 0, 0, -np.inf, np.inf
+    most = -sweeps if sweeps < 0 else 1 << 62
 
     def improve(x: Any, y: Any, rule: Any, board: Board) -> None:
         greedy(x, y, arg, rule, board)
@@ -107,11 +108,13 @@ def modified_policy_iteration(
         inner = rule_of(gamma, 0.5 * tol, noise, rmax, goal)
         if sweeps > 0:
             inner = rule_of(gamma, NEVER, NEVER, 0.0, NEVER)
-        limit, m, stop = sweeps if sweeps > 0 else 1000, 0, 0
+        limit, m, stop = sweeps if sweeps > 0 else min(1000, most - extra), 0, 0
         while m < limit and stop == 0:
             stop, done, _, _, _ = pair.burst(evaluate, inner, board, min(BURST, limit - m))
             m += done
         extra += m
+        if extra >= most:
+            break
     deliver(pair.now, V)
     return how, n, lo, hi, extra
 
