@@ -29,8 +29,10 @@ CASES = {
         lambda: rl.gallery.random_mdp(S=150, A=4, gamma=0.99, seed=0, support=150),
     ],
     "SmallDense": [lambda: rl.gallery.river_swim(S=20, gamma=0.99)],
-    "GaussSeidel": [lambda: rl.gallery.maze(size=25, gamma=0.999)],
-    "InexactPolicyIteration": [lambda: rl.gallery.tandem_queue(n=20, gamma=0.999)],
+    "InexactPolicyIteration": [
+        lambda: rl.gallery.tandem_queue(n=20, gamma=0.999),
+        lambda: rl.gallery.maze(size=25, gamma=0.999),
+    ],
 }
 
 
@@ -175,6 +177,16 @@ def test_probe_reads_structure() -> None:
     slow = probe(rl.gallery.tandem_queue(n=12, gamma=0.99))
     assert fast.contraction < 0.75 < slow.contraction
     assert np.abs(fast.V - rl.solve(fast_model).V).max() < 2.0  # shifted to where V* lies
+
+
+def test_a_goal_far_away_is_approached_by_sweeps(monkeypatch: Any) -> None:
+    mdp = rl.gallery.maze(size=30, gamma=0.999)
+    known = probe(mdp)
+    why, near = choose(mdp, known, 1e-8)
+    assert why == "absorbing states: 1, approached by Krylov evaluation"
+    assert type(near) is rl.solvers.InexactPolicyIteration and near.reorder
+    monkeypatch.setattr(choice, "FAR", 899)
+    assert type(choose(mdp, known, 1e-8)[1]) is rl.solvers.GaussSeidel
 
 
 def test_slow_modes_show_in_the_last_sweeps() -> None:
