@@ -26,7 +26,7 @@ def unpredictable(indptr: Any, state_ptr: Any) -> Any:
     Complexity: `PROBES` pairs of states.
     """
     N, S = indptr.size - 1, state_ptr.size - 1
-    if N < MANY or S < 2 * PROBES or indptr[N] > SHORT * np.uint64(N):
+    if N < MANY or S < 2 * PROBES or indptr[N] < SHORT or indptr[N] > SHORT * np.uint64(N):
         return False
     one, differ = np.uint64(1), 0
     for i in range(PROBES):

@@ -137,5 +137,6 @@ def test_where_short_rows_are_taken() -> None:
     assert not unpredictable(ptr, states)  # all rows alike
     assert not unpredictable(ptr[: MANY // 2 + 1], states[: MANY // 4 + 1])  # and too few
     assert not unpredictable(maze[2][: MANY + 1 - 4], maze[5][: MANY // 4])  # too few
-    assert not unpredictable(2 * maze[2], maze[5])  # too long
+    assert not unpredictable(np.uint64(2) * maze[2], maze[5])  # too long
+    assert not unpredictable(np.minimum(maze[2], np.uint64(2)), maze[5])  # three entries cannot be read
     assert not unpredictable(maze[2], np.array([0, 9, maze[3].size], np.uint64))  # too few states
