@@ -43,7 +43,7 @@ class HandedOver:
         why, first = choice.choose(mdp, known, self.tol)
         if not isinstance(first, rl.solvers.Topological) or not known.ordered:
             first = replace(first, max_iter=1)
-        return choice.first_solved(mdp, [(why, first), *choice.others(first, known, self.tol)])
+        return choice.first_solved(mdp, [(why, first), *choice.others(mdp, first, known, self.tol)])
 
 
 N = 2000
