@@ -118,7 +118,7 @@ def structured(mdp: MDP, tol: float) -> Solution:
     sol = first_solved(mdp, itertools.chain([(why, first)], others(mdp, first, known, tol)))
     if sol.status.ok or not sol.error <= 100 * _rounding(mdp, sol):
         return sol
-    ran = (first, *(x for _, x in others(mdp, first, known, tol)))
+    ran = itertools.chain([first], (x for _, x in others(mdp, first, known, tol)))
     solver = next(x for x in ran if type(x).__name__ == sol.solver)
     better = refined(mdp, sol, solver, tol)
     return (
@@ -161,14 +161,15 @@ def choose(mdp: MDP, known: Probe, tol: float) -> tuple[str, Any]:
 
 def others(mdp: MDP, first: Any, known: Probe, tol: float) -> Iterator[tuple[str, Any]]:
     """Paths to try after `first`, most promising first: the rule again, if spans did not shrink after all."""
-    tried = [first]
-    if isinstance(first, ModifiedPolicyIteration):
-        tried.append(choose(mdp, replace(known, contraction=1.0, late=1.0), tol)[1])
+    slow = replace(known, contraction=1.0, late=1.0)
+    second = [choose(mdp, slow, tol)[1]] if isinstance(first, ModifiedPolicyIteration) else []
     swept = ModifiedPolicyIteration(tol, V0=known.V if np.isfinite(known.V).all() else None)
     direct = [PolicyIteration(keep_trace=False, tol=tol)] if known.S <= DIRECT else []
     paths = [*direct, swept] if known.S <= SURE else [swept, *direct]
-    for solver in (*tried[1:], InexactPolicyIteration(tol, PATIENCE), *paths):
-        if solver in tried[1:] or type(solver) not in map(type, tried):
+    tried = {type(first)}
+    for solver in (*second, InexactPolicyIteration(tol, PATIENCE), *paths):
+        if type(solver) not in tried:
+            tried.add(type(solver))
             yield f"{type(solver).__name__} took over", solver
 
 

@@ -233,6 +233,11 @@ def test_after_sweeps_in_vain_structure_is_looked_at() -> None:
     after = [type(x).__name__ for _, x in choice.others(mdp, swept, known, 1e-8)]
     assert type(swept) is rl.ModifiedPolicyIteration
     assert after == ["Topological", "InexactPolicyIteration", "PolicyIteration"]
+    dense = rl.gallery.random_mdp(S=150, A=4, gamma=0.99, seed=0, support=150)
+    swept = choose(dense, probe(dense), 1e-8)[1]
+    after = [type(x).__name__ for _, x in choice.others(dense, swept, probe(dense), 1e-8)]
+    assert type(swept) is rl.ModifiedPolicyIteration
+    assert after == ["InexactPolicyIteration", "PolicyIteration"]  # each path once
     slow = replace(known, contraction=1.0, late=1.0)
     assert [type(x).__name__ for _, x in choice.others(mdp, choose(mdp, slow, 1e-8)[1], slow, 1e-8)] == [
         "InexactPolicyIteration",
