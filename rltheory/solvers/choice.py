@@ -47,8 +47,8 @@ FAST, DOUBT, RISE = 0.87, 0.65, 0.03
 the last sweeps were not slower than those before by more than `RISE`, the sign of slow modes."""
 FAR = 300_000
 """States beyond which vectors for Krylov evaluation cost more than they save on the way from a goal: up to
-there it is as fast as sweeps or faster, 2.5 times in a maze of 9·10⁴ cells with slip .4; at 10⁶, half as
-fast."""
+there it is as fast as sweeps or faster, 2.5 times in a maze of 9·10⁴ cells with slip .4; at 10⁶, 1.5 times
+slower."""
 SPARSE = 64
 """Non-zeros a state up to which a copy in goal-first order pays for itself."""
 SURE, DIRECT = 2_000, 20_000
