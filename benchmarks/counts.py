@@ -1,4 +1,5 @@
-"""Work counted, not timed: sweeps, backups, evaluations and the error reached; the same on every machine.
+"""Work counted, not timed: sweeps, backups, evaluations, rows of policies copied out, and the error reached;
+the same on every machine.
 
 `python -m benchmarks counts --update` records them in `counts.json`; without `--update` they are
 compared with what was recorded.  More backups or evaluations of the same solver by more than
@@ -73,6 +74,7 @@ def count(spec: Spec, name: str = "rltheory") -> dict[str, Any]:
         "iterations": facts["iterations"],
         "backups": facts["backups"],
         "evaluations": facts["evaluations"],
+        "rows": facts["rows"],
         "error": float(f"{facts['error']:.1e}"),
         "residual": float(f"{x.certificate(answer.V):.1e}"),
     }
@@ -86,9 +88,10 @@ def judge(row: dict[str, Any], old: dict[str, Any] | None) -> str:
         return "new"
     if row["solver"] != old["solver"]:
         return f"changed: {old['solver']} before"
-    for what in ("backups", "evaluations"):
-        if row[what] > SLACK * old[what] + 1:
-            return f"worse: {old[what]} {what} before"
+    for what in ("backups", "evaluations", "rows"):
+        before = old.get(what, row[what])
+        if row[what] > SLACK * before + 1:
+            return f"worse: {before} {what} before"
     if (row["backups"], row["evaluations"]) < (old["backups"], old["evaluations"]):
         return "better"
     return "same"

@@ -78,6 +78,7 @@ class Ours(Adapter):
                 "iterations": sol.iterations,
                 "backups": sol.backups,
                 "evaluations": sol.evaluations,
+                "rows": sol.info.get("rows", 0),
             },
         )
 

@@ -27,13 +27,15 @@ from typing import Any
 import numpy as np
 
 from ._jit import njit
+from ._row import row
 from .action_elimination import DOWN, TINY
 
 WORTH = 1000
 """States of a block from which what did not change is left out."""
-SLOT, RAGGED = 5, 8
-"""Rows of a policy are filled up to one length, which the processor predicts, if no row of the model has
-more than `SLOT` entries and one in `RAGGED` has another length than the one before."""
+SLOT, RAGGED, SPARE = 5, 8, 1.05
+"""Rows of a policy are filled up to one length if that takes `SPARE` times its entries at most, so that none
+moves when another changes; or, since the processor predicts it, if no row of the model has more than `SLOT`
+entries and one in `RAGGED` has another length than the one before."""
 SWEEPS, KRYLOV, BANDED = 0, 1, 2
 """How a policy is evaluated; BANDED falls back to KRYLOV on a policy whose band is too wide."""
 
@@ -75,47 +77,40 @@ def improve(
     -------
     (least change, largest change, largest sign-less value in V, pairs changed); NaN changes stay NaN.
     """
-    one, two = np.uint64(1), np.uint64(2)
+    one = np.uint64(1)
     low, high, norm, moved, check = 0.0, 0.0, 0.0, 0, 0.0
     for i in range(first, last):
         s = np.uint64(order[last - 1 - (i - first)] if back else order[i])
-        if lead[s] > limit:
+        was = lead[s]
+        if was > limit:
             continue
-        best, top, second, own = -np.inf, -np.inf, -np.inf, -np.inf
+        best, top, second, old, own = -np.inf, -np.inf, -np.inf, -np.inf, -np.inf
         k, end = state_ptr[s], state_ptr[s + one]
         kept, pick = arg[s], k
         j = indptr[k]
         v = V[s]
-        old = -np.inf
-        while k < end:
+        while k < end:  # one select on d > best: two become a branch, which cannot be guessed
             stop = indptr[k + one]
-            a, b = 0.0, 0.0
-            while j + one < stop:
-                a += data[j] * V[indices[j]]
-                b += data[j + one] * V[indices[j + one]]
-                j += two
-            if j < stop:
-                a += data[j] * V[indices[j]]
-                j += one
-            q = R[k] + gamma * (a + b)
-            if track:
-                less = q if q < top else top
-                second = less if less > second else second
-                top = q if q > top else top
+            q = R[k] + gamma * row(data, indices, V, j, stop)
+            j = stop
+            less = q if q < top else top
+            second = less if less > second else second
+            top = q if q > top else top
             d = (q - v) * scale[k]
-            if d > best:
-                best, own = d, q
-                pick = k
-            if k == kept:
-                old = d
+            pick = k if d > best else pick
+            best = d if d > best else best
+            old = d if k == kept else old
+            own = q if k == kept else own
             k += one
-        new = pick != kept and best > old
+        new = best > old
         if new:
             arg[s] = pick
+            own = v + best / scale[pick]
             moved += 1
         if track:
-            ahead = max((now + (own - second)) * DOWN, TINY)
-            lead[s] = ahead if lead[s] > 0.0 and not new else -ahead
+            ahead = (now + (own - second)) * DOWN
+            ahead = ahead if ahead > TINY else TINY
+            lead[s] = ahead if was > 0.0 and not new else -ahead
         v += best
         V[s] = v
         check += 0.0 * best
@@ -138,14 +133,15 @@ def extract(
 
     Returns
     -------
-    (half-band below, half-band above, longest row, rows of another length than the one before).
+    (half-band below, half-band above, longest row, rows of another length than the one before, entries
+    filled up, rows copied).
     """
     one = np.uint64(1)
     lo, hi = np.uint64(first), np.uint64(last)
     below: Any = 0
     above: Any = 0
     m, was = np.uint64(0), np.uint64(0)
-    longest, length, turns = m, m, 0
+    longest, length, filled, turns, copied = m, m, m, 0, 0
     for i in range(first, last):
         s = np.uint64(order[i])
         until, at_home = m, False
@@ -168,10 +164,8 @@ def extract(
                 if at != me and p != 0.0:
                     pdata[m] = gamma * p * c
                     pidx[m] = at - lo
-                    if at < me:
-                        below = max(below, np.int64(me - at))
-                    else:
-                        above = max(above, np.int64(at - me))
+                    off = np.int64(at) - np.int64(me)
+                    below, above = max(below, -off), max(above, off)
                     m += one
             else:
                 fixed += p * V[t]
@@ -183,9 +177,11 @@ def extract(
             pdata[m] = 0.0
             pidx[m] = me - lo
             m += one
+        filled += m - start - length
+        copied += 1
         prew[i - first] = (R[k] + gamma * fixed) * c
         pptr[i - first + 1] = m
-    return below, above, longest, turns
+    return below, above, longest, turns, filled, copied
 
 
 @njit(cache=True)
@@ -413,14 +409,15 @@ def solve_blocks(
 
     Returns
     -------
-    (how, improvement sweeps, evaluation sweeps, eliminations): how is 1 at the goal, 2 at rounding
-    level, 0 at the limit, 3 for NaN; the worst over the blocks (3, 0, 2, 1).
+    (how, improvement sweeps, evaluation sweeps, eliminations, rows of policies copied): how is 1 at the
+    goal, 2 at rounding level, 0 at the limit, 3 for NaN; the worst over the blocks (3, 0, 2, 1).
     """
     one = np.uint64(1)
     S = V.size
     largest: Any = 1
     room: Any = 0
-    wide = np.uint64(0)
+    all_rows: Any = 0
+    wide, slots = np.uint64(0), np.uint64(0)
     place = np.empty(S, np.uint32)
     for b in range(block_ptr.size - 1):
         first, last = block_ptr[b], block_ptr[b + 1]
@@ -434,10 +431,12 @@ def solve_blocks(
                 longest = max(longest, indptr[k + 1] - indptr[k])
             total += np.int64(longest)
             wide = max(wide, longest)
+        all_rows += total
         if last - first > 1:
             room = max(room, total)
     multi = largest if largest > 1 else 0
-    if wide <= SLOT:
+    if wide <= SLOT or np.int64(wide) * S <= SPARE * all_rows:
+        slots = wide
         room = max(room, np.int64(wide) * multi)
     pdata, pidx = np.empty(room), np.empty(room, np.uint32)
     pptr, prew = np.empty(multi + 1, np.uint64), np.empty(multi)
@@ -446,7 +445,7 @@ def solve_blocks(
     band = np.empty(1)
     lead = np.full(S, -1.0, np.float32)
     forward = turn != turn  # False, but no literal: callees compile once
-    how, steps, swept, direct, seen = 1, 0, 0, 0, 0
+    how, steps, swept, direct, rows, seen = 1, 0, 0, 0, 0, 0
     norm = 0.0
     for b in range(block_ptr.size - 1):
         first, last = block_ptr[b], block_ptr[b + 1]
@@ -469,7 +468,7 @@ def solve_blocks(
         state, n_block = 0, 0
         stale, record = 0, np.inf
         flips = forward
-        now, rest, slot = 0.0, 0.0, np.uint64(0)
+        now, rest, slot = 0.0, 0.0, slots
         below: Any = 0
         above: Any = 0
         while n_block < max_iter:
@@ -508,18 +507,25 @@ def solve_blocks(
             if stale > 100 and record <= 1e4 * noise * (norm + rmax):
                 state = 2
                 break
-            fresh = n_block == 1 or not track or max(below, above) > width  # all rows show a narrower policy
-            down, up, most, turns = extract(
+            broad = method == BANDED and max(below, above) > width  # all rows show a narrower policy
+            fresh = n_block == 1 or not track or broad
+            down, up, most, turns, filled, copied = extract(
                 data, indices, indptr, R, gamma, scale, order, first, last, place, V, arg, lead, fresh, slot,
                 pdata, pidx, pptr, prew,
             )  # fmt: skip
             below, above = (down, up) if fresh else (max(below, down), max(above, up))
-            if n_block == 1 and wide <= SLOT and RAGGED * turns > n:
-                slot = most
-                extract(
-                    data, indices, indptr, R, gamma, scale, order, first, last, place, V, arg, lead, True,
-                    slot, pdata, pidx, pptr, prew,
-                )  # fmt: skip
+            rows += copied
+            if n_block == 1:
+                one_length = np.int64(most) * n
+                even = one_length <= SPARE * np.int64(pptr[n] - filled) and one_length <= room
+                right = most if even or (wide <= SLOT and RAGGED * turns > n) else np.uint64(0)
+                if slot != right:
+                    slot = right
+                    rows += n
+                    extract(
+                        data, indices, indptr, R, gamma, scale, order, first, last, place, V, arg, lead,
+                        fresh, slot, pdata, pidx, pptr, prew,
+                    )  # fmt: skip
             top = 0.0
             for i in range(n):
                 x = V[order[first + i]]
@@ -578,4 +584,4 @@ def solve_blocks(
             how = 0
         else:
             how = max(how, state)
-    return how, steps, swept, direct
+    return how, steps, swept, direct, rows

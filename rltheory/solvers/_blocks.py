@@ -102,7 +102,7 @@ def solve_in_blocks(
             backups=out.steps + out.swept,
             evaluations=out.swept + out.direct,
             residuals=out.residuals,
-            info={"blocks": out.count, "eliminations": out.direct},
+            info={"blocks": out.count, "eliminations": out.direct, "rows": out.rows},
         )
         if sol.status.ok or how != 1 or goal < tol / 20:
             return sol
@@ -135,17 +135,18 @@ class _Run:
         self.plan, self.max_iter, self.count = plan, max_iter, ends.size - 1
         largest = int(np.diff(ends).max())
         self.work = None if plan.method == blocks.SWEEPS else np.empty((5, largest if largest > 1 else 0))
-        self.steps = self.swept = self.direct = 0
+        self.steps = self.swept = self.direct = self.rows = 0
         self.residuals: list[float] = []
 
     def go(self, tol: float) -> int:
         """Solve until the residual certifies `tol`, rounding apart; how it ended."""
         changes = np.empty(CHANGES)
-        how, steps, swept, direct = blocks.solve_blocks(
+        how, steps, swept, direct, rows = blocks.solve_blocks(
             *self.model, self.scale, self.visit, self.ends, self.V, self.arg, tol * (1.0 - self.model[4]),
             self.noise, self.rmax, self.max_iter, self.plan.method, WIDTH, self.plan.turn, changes, self.work,
         )  # fmt: skip
-        self.steps, self.swept, self.direct = self.steps + steps, self.swept + swept, self.direct + direct
+        self.steps, self.swept = self.steps + steps, self.swept + swept
+        self.direct, self.rows = self.direct + direct, self.rows + rows
         self.residuals += changes[: min(steps, CHANGES - len(self.residuals))].tolist()
         return int(how)
 

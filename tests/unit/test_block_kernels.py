@@ -146,7 +146,7 @@ def test_rows_of_a_policy_that_changes(slot: int, first: int) -> None:
             arg[flip] = A * np.flatnonzero(flip) + rng.integers(0, A, int(flip.sum()))
             lead[flip] = -1.0
             fresh = change == 1.0
-            below, above, most, turns = blocks.extract(
+            below, above, most, turns, filled, copied = blocks.extract(
                 data, indices, indptr, R, GAMMA, scale, order, first, S, place, V, arg, lead, fresh,
                 np.uint64(slot), x, col, ptr, rew,
             )  # fmt: skip
@@ -165,6 +165,7 @@ def test_rows_of_a_policy_that_changes(slot: int, first: int) -> None:
                 i, j = np.nonzero(expected)
                 assert (below, above) == (max(0, (i - j).max()), max(0, (j - i).max()))
                 assert most == length.max() and turns == (np.diff(length, prepend=0) != 0).sum()
+                assert copied == n and filled == size - length.sum()
                 if slot:
                     assert (np.diff(ptr.astype(int)) == slot).all()
 
@@ -185,8 +186,19 @@ def test_a_shorter_row_leaves_the_others_in_place() -> None:
     short = length.reshape(S, A).argmin(axis=1)
     arg[::7] = (A * np.arange(S) + short)[::7]
     lead[::7] *= -1
-    blocks.extract(data, indices, indptr, R, GAMMA, scale, *rest, False, *store)
+    copied = blocks.extract(data, indices, indptr, R, GAMMA, scale, *rest, False, *store)[5]
     np.testing.assert_array_equal(ptr, place)
+    assert copied == (lead[::7].size)
+
+
+@pytest.mark.parametrize("branching", [4, 9])
+def test_only_rows_that_changed_are_copied(branching: int) -> None:
+    """Rows of nearly one length have slots of that length, so a change moves no others."""
+    n = 3000
+    mdp = rl.gallery.random_garnet(S=n, A=4, branching=branching, gamma=0.999, window=200, seed=1)
+    sol = rl.solvers.InexactPolicyIteration(1e-8, reorder=True).run(mdp)
+    assert sol.status.ok and sol.iterations > 6
+    assert n < sol.info["rows"] < 3 * n < n * (sol.iterations - 1) / 2
 
 
 @pytest.mark.parametrize("slot", [0, 5])
