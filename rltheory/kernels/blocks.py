@@ -36,6 +36,9 @@ SLOT, RAGGED, SPARE = 5, 8, 1.05
 """Rows of a policy are filled up to one length if that takes `SPARE` times its entries at most, so that none
 moves when another changes; or, since the processor predicts it, if no row of the model has more than `SLOT`
 entries and one in `RAGGED` has another length than the one before."""
+ROUGH, CLOSE, FEW = 0.25, 0.015, 4
+"""Share of the last improvement's largest change to which a policy is evaluated: the first, from a start
+that is near already, while more than one state in `FEW` changes its pair, for such a policy does not last."""
 SWEEPS, KRYLOV, BANDED = 0, 1, 2
 """How a policy is evaluated; BANDED falls back to KRYLOV on a policy whose band is too wide."""
 
@@ -383,7 +386,7 @@ def banded(
 def solve_blocks(
     data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, scale: Any, order: Any,
     block_ptr: Any, V: Any, arg: Any, goal: Any, noise: Any, rmax: Any, max_iter: Any, method: Any,
-    width: Any, turn: Any, changes: Any, work: Any,
+    width: Any, turn: Any, rough: Any, changes: Any, work: Any,
 ) -> Any:  # fmt: skip
     """Solve the blocks in turn, in place.
 
@@ -402,6 +405,8 @@ def solve_blocks(
     method, width, turn
         SWEEPS, KRYLOV or BANDED; widest half-band for elimination; True alternates the direction of
         improvement sweeps.
+    rough
+        `ROUGH` if V is a start that is near, `CLOSE` if it may be far off.
     changes
         (m,) output: largest change of each of the first m improvement sweeps of blocks of two or more.
     work
@@ -542,7 +547,8 @@ def solve_blocks(
                     rest = policy_sweep(pdata, pidx, pptr, prew, n, forward, v)
                     swept += 1
                 else:
-                    aim = max(floor, 0.015 * worst if moved > 0 else 0.0)
+                    share = rough if FEW * moved > n else CLOSE if moved > 0 else 0.0
+                    aim = max(floor, share * worst)
                     rest = policy_sweep(pdata, pidx, pptr, prew, n, forward, v)
                     start, left = rest, 4
                     swept += 1

@@ -86,7 +86,8 @@ def solve_in_blocks(
     Exact models are solved in doubles and certified in rationals.
     """
     model = mdp.float()
-    out = _Run(model, plan, max_iter, pessimistic(model) if V0 is None else start_vector(model, V0))
+    start = pessimistic(model) if V0 is None else start_vector(model, V0)
+    out = _Run(model, plan, max_iter, start, blocks.CLOSE if V0 is None else blocks.ROUGH)
     goal = 0.9 * tol
     while True:
         how = out.go(goal)
@@ -112,7 +113,7 @@ def solve_in_blocks(
 class _Run:
     """One run of the kernel, which can go on to a sharper goal."""
 
-    def __init__(self, mdp: MDP, plan: Plan, max_iter: int, V: FloatVec) -> None:
+    def __init__(self, mdp: MDP, plan: Plan, max_iter: int, V: FloatVec, rough: float) -> None:
         data, indices, indptr, R, gamma, state_ptr = csr_arrays(mdp)
         S = mdp.S
         self.order = plan.order
@@ -132,7 +133,7 @@ class _Run:
         self.V, self.arg = V, state_ptr[:-1].copy()
         self.rmax = float(sup_norm(R))
         self.noise = max(NOISE, pair_arrays(mdp).noise)
-        self.plan, self.max_iter, self.count = plan, max_iter, ends.size - 1
+        self.plan, self.max_iter, self.rough, self.count = plan, max_iter, rough, ends.size - 1
         largest = int(np.diff(ends).max())
         self.work = None if plan.method == blocks.SWEEPS else np.empty((5, largest if largest > 1 else 0))
         self.steps = self.swept = self.direct = self.rows = 0
@@ -143,7 +144,8 @@ class _Run:
         changes = np.empty(CHANGES)
         how, steps, swept, direct, rows = blocks.solve_blocks(
             *self.model, self.scale, self.visit, self.ends, self.V, self.arg, tol * (1.0 - self.model[4]),
-            self.noise, self.rmax, self.max_iter, self.plan.method, WIDTH, self.plan.turn, changes, self.work,
+            self.noise, self.rmax, self.max_iter, self.plan.method, WIDTH, self.plan.turn, self.rough, changes,
+            self.work,
         )  # fmt: skip
         self.steps, self.swept = self.steps + steps, self.swept + swept
         self.direct, self.rows = self.direct + direct, self.rows + rows

@@ -4,7 +4,8 @@ Definitions.  One sweep of a policy is v ← Gv + g; I − G is I − γP_π pre
 sweep has already visited, and BiCGSTAB solves (I − G)e = sweep(v) − v at one sweep a product.
 
 Accuracy.  A policy that is still changing is evaluated to 1.5 % of the last improvement's largest change,
-one that has settled to the tolerance.  A result that one more sweep moves too far is thrown away and
+from a start that was given to a quarter while it changes in a quarter of the states, and one that has
+settled to the tolerance.  A result that one more sweep moves too far is thrown away and
 sweeps take its place, so a breakdown costs time, never correctness.
 """
 

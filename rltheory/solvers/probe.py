@@ -119,19 +119,20 @@ def components(mdp: MDP) -> Components:
 def one_large_component(mdp: MDP) -> NDArray[np.uint32] | None:
     """The goal-first order of the states, if the strong component of a goal holds half of them.
 
-    None if it does not, which another component may, or if the goal cannot be reached from a state far
-    from it; `components` knows more.  The model has no absorbing states.  Complexity: O(nnz), but far less
+    None if it does not, which another component may, or if a state far from the goal reaches neither it nor
+    half of the states; `components` knows more.  The model has no absorbing states.  Complexity: O(nnz), but far less
     than for all components where this one holds everything.
     """
     _, indices, indptr, R, _, state_ptr = csr_arrays(mdp.float())
     S = mdp.S
     goal = int(np.searchsorted(mdp.state_ptr, np.argmax(R), side="right")) - 1
     first = read_only(indptr[state_ptr])
-    after, n = ordering.breadth_first(first, indices, _only(S, goal), 3 * S // 4, S)
-    if 2 * n < S:
+    half = (S + 1) // 2
+    after, n = ordering.breadth_first(first, indices, _only(S, goal), half, S)
+    if n < half:
         return None
-    back, m = ordering.breadth_first(first, indices, _only(S, int(after[n - 1])), S, goal)
-    if not (back[:m] == goal).any():
+    back, m = ordering.breadth_first(first, indices, _only(S, int(after[n - 1])), half, goal)
+    if m < half and not (back[:m] == goal).any():
         return None
     start, into = (read_only(x) for x in ordering.predecessors(indices, indptr, state_ptr))
     source = goals(mdp)
@@ -139,9 +140,11 @@ def one_large_component(mdp: MDP) -> NDArray[np.uint32] | None:
     before = order
     if source.sum() > 1:
         before, reached = ordering.breadth_first(start, into, _only(S, goal), S, S)
+    if n < S and reached < S:  # then all that can be reached counts
+        after, n = ordering.breadth_first(first, indices, _only(S, goal), S, S)
     both = np.zeros(S, dtype=np.bool_)
     both[after[:n]] = True
-    return order if 2 * int(both[before[:reached]].sum()) >= S else None
+    return order if int(both[before[:reached]].sum()) >= half else None
 
 
 def _only(S: int, s: int) -> BoolVec:

@@ -283,7 +283,7 @@ for method in (blocks.SWEEPS, blocks.KRYLOV):
     V = np.where(np.arange(S) % 2, -10.0, 10.0)
     arg = state_ptr[:-1].copy()
     order, ends, work = np.arange(S, dtype=np.uint32), np.array([0, S]), np.empty((5, S))
-    limits = 1e-10, 1e-15, 1.0, 500, method, 16, False, np.empty(5)
+    limits = 1e-10, 1e-15, 1.0, 500, method, 16, False, 0.25, np.empty(5)
     blocks.solve_blocks(*model, scale, order, ends, V, arg, *limits, work)
     q = (np.array(R) + 0.9 * (P @ V)).reshape(S, 2).max(axis=1)
     assert abs(q - V).max() < 1e-8
