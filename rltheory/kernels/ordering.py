@@ -228,9 +228,16 @@ def permuted(data: Any, indices: Any, indptr: Any, R: Any, state_ptr: Any, order
         s = np.uint64(order[i])
         k, end = state_ptr[s], state_ptr[s + one]
         j = indptr[k]
+        moved = m - j
         while k < end:
-            stop, full = indptr[k + one], m + slot
-            while j < stop:
+            rew[q] = R[k]
+            k += one
+            q += one
+            if slot == 0:
+                ptr[q] = indptr[k] + moved
+                continue
+            full = m + slot
+            while j < indptr[k]:
                 x[m] = data[j]
                 col[m] = place[indices[j]]
                 m += one
@@ -239,10 +246,12 @@ def permuted(data: Any, indices: Any, indptr: Any, R: Any, state_ptr: Any, order
                 x[m] = 0.0
                 col[m] = i
                 m += one
-            rew[q] = R[k]
-            k += one
-            q += one
             ptr[q] = m
+        while j < indptr[end]:  # all rows of the state at once, where none is filled up
+            x[m] = data[j]
+            col[m] = place[indices[j]]
+            m += one
+            j += one
         sptr[i + 1] = q
     return x[:m], col[:m], ptr, rew, sptr
 
