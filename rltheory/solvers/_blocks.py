@@ -144,8 +144,8 @@ class _Run:
         changes = np.empty(CHANGES)
         how, steps, swept, direct, rows = blocks.solve_blocks(
             *self.model, self.scale, self.visit, self.ends, self.V, self.arg, tol * (1.0 - self.model[4]),
-            self.noise, self.rmax, self.max_iter, self.plan.method, WIDTH, self.plan.turn, self.rough, changes,
-            self.work,
+            self.noise, self.rmax, self.max_iter, self.plan.method, WIDTH, self.plan.turn, self.rough,
+            changes, self.work,
         )  # fmt: skip
         self.steps, self.swept = self.steps + steps, self.swept + swept
         self.direct, self.rows = self.direct + direct, self.rows + rows

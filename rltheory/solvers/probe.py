@@ -120,8 +120,8 @@ def one_large_component(mdp: MDP) -> NDArray[np.uint32] | None:
     """The goal-first order of the states, if the strong component of a goal holds half of them.
 
     None if it does not, which another component may, or if a state far from the goal reaches neither it nor
-    half of the states; `components` knows more.  The model has no absorbing states.  Complexity: O(nnz), but far less
-    than for all components where this one holds everything.
+    half of the states; `components` knows more.  The model has no absorbing states.  Complexity: O(nnz), but
+    far less than for all components where this one holds everything.
     """
     _, indices, indptr, R, _, state_ptr = csr_arrays(mdp.float())
     S = mdp.S
