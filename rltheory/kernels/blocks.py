@@ -441,7 +441,7 @@ def solve_blocks(
             room = max(room, total)
     multi = largest if largest > 1 else 0
     if wide <= SLOT or np.int64(wide) * S <= SPARE * all_rows:
-        slots = wide
+        slots = wide  # whatever rows come later, they fit
         room = max(room, np.int64(wide) * multi)
     pdata, pidx = np.empty(room), np.empty(room, np.uint32)
     pptr, prew = np.empty(multi + 1, np.uint64), np.empty(multi)
@@ -521,8 +521,7 @@ def solve_blocks(
             below, above = (down, up) if fresh else (max(below, down), max(above, up))
             rows += copied
             if n_block == 1:
-                one_length = np.int64(most) * n
-                even = one_length <= SPARE * np.int64(pptr[n] - filled) and one_length <= room
+                even = slots > 0 and np.int64(most) * n <= SPARE * np.int64(pptr[n] - filled)
                 right = most if even or (wide <= SLOT and RAGGED * turns > n) else np.uint64(0)
                 if slot != right:
                     slot = right

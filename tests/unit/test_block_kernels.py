@@ -259,16 +259,23 @@ def test_inner_product_and_largest_in_lanes(n: int) -> None:
     assert abs(dot - hat[:n] @ r[:n]) <= 1e-13 and largest == np.abs(r[:n]).max(initial=0.0)
 
 
-UNEVEN = """
-import numpy as np
-from rltheory.kernels import blocks
-S = 24  # every second state: a myopic pair of one or two entries, and one of twenty that is better
-rows, R = [], []
+UNEVEN = """S = 24  # every second state: a myopic pair of one or two entries, and one of twenty that is better
 for s in range(S):
     near = [(s + 1) % S] if s % 4 < 2 else [(s + 1) % S, (s + 5) % S]
     far = [(s + i) % S for i in range(1, 21)] if s % 2 and s < 20 else near
     rows += [sorted(near), sorted(far)]
     R += [0.0, 0.1 * (s % 2 and s < 20)]
+start = np.where(np.arange(S) % 2, -10.0, 10.0)
+"""
+NEARLY_EVEN = """S = 40  # the first policy: rows of six and one of five; later two rows of twenty
+for s in range(S):
+    near = [(s + i) % S for i in range(1, 7 - (s == 11))]
+    far = [(s + i) % S for i in range(1, 21)] if s in (5, 7) else near
+    rows += [sorted(near), sorted(far)]
+    R += [0.0, 0.1 * (s in (5, 7))]
+start = np.where((5 < np.arange(S)) & (np.arange(S) < 14), 10.0, -10.0)
+"""
+CHECK = """
 data = np.concatenate([np.full(len(r), 1 / len(r)) for r in rows])
 indices = np.concatenate(rows).astype(np.uint32)
 indptr = np.cumsum([0, *map(len, rows)]).astype(np.uint64)
@@ -278,9 +285,9 @@ scale = blocks.self_loop_scales(*model[:3], *model[4:])
 P = np.zeros((2 * S, S))
 for k, r in enumerate(rows):
     P[k, r] = 1 / len(r)
-# values that make the short rows look better in the first improvement
+# the start makes the short rows look better in the first improvement
 for method in (blocks.SWEEPS, blocks.KRYLOV):
-    V = np.where(np.arange(S) % 2, -10.0, 10.0)
+    V = start.copy()
     arg = state_ptr[:-1].copy()
     order, ends, work = np.arange(S, dtype=np.uint32), np.array([0, S]), np.empty((5, S))
     limits = 1e-10, 1e-15, 1.0, 500, method, 16, False, 0.25, np.empty(5)
@@ -290,10 +297,12 @@ for method in (blocks.SWEEPS, blocks.KRYLOV):
 """
 
 
-def test_rows_of_a_policy_fit_whatever_their_lengths() -> None:
+@pytest.mark.parametrize("model", [UNEVEN, NEARLY_EVEN], ids=["uneven", "nearly even"])
+def test_rows_of_a_policy_fit_whatever_their_lengths(model: str) -> None:
     """Index checks on: short rows next to long ones are not filled up beyond what was set aside."""
+    source = "import numpy as np\nfrom rltheory.kernels import blocks\nrows, R = [], []\n" + model + CHECK
     env = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_DISABLE_JIT": "1"}
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", UNEVEN], env=env, capture_output=True, text=True
+        [sys.executable, "-W", "ignore", "-c", source], env=env, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr[-1500:]
