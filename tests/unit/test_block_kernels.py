@@ -259,7 +259,7 @@ def test_inner_product_and_largest_in_lanes(n: int) -> None:
     assert abs(dot - hat[:n] @ r[:n]) <= 1e-13 and largest == np.abs(r[:n]).max(initial=0.0)
 
 
-UNEVEN = """S = 24  # every second state: a myopic pair of one or two entries, and one of twenty that is better
+UNEVEN = """S = 24  # every second state: a myopic pair of one or two entries, and a better one of twenty
 for s in range(S):
     near = [(s + 1) % S] if s % 4 < 2 else [(s + 1) % S, (s + 5) % S]
     far = [(s + i) % S for i in range(1, 21)] if s % 2 and s < 20 else near
