@@ -49,8 +49,9 @@ class InexactPolicyIteration:
 
     Notes
     -----
-    `Solution.evaluations` counts sweeps of one policy, products included.  Exact models are solved in
-    doubles and enclosed in rationals.
+    `Solution.evaluations` counts sweeps of one policy, products included, and `info["rows"]` the rows of
+    policies copied out of the model: those that changed.  Exact models are solved in doubles and enclosed
+    in rationals.
 
     Complexity: O(nnz(P)) an improvement, O(nnz(P_π)) a product.  Memory: 8 bytes a pair, one policy's
     rows and eight vectors.
