@@ -24,6 +24,7 @@ from ._jit import njit
 from ._row import row
 from ._touch import AHEAD, LINES, STREAMED, asking, touch, touch_block
 from .action_elimination import open_states_backup
+from .pace import EARLY, far, sweeps_left
 from .policy_sweeps import policy_backup, policy_rows
 from .short_rows import short_backup, short_greedy_backup, unpredictable
 
@@ -252,16 +253,6 @@ def verdict(V: Any, lo: Any, hi: Any, gamma: Any, tol: Any, noise: Any, rmax: An
 
 
 @njit(cache=True)
-def far(V: Any, lo: Any, hi: Any, gamma: Any, tol: Any, noise: Any, rmax: Any) -> Any:
-    """Residual span above which `verdict` need not be asked while ‖midpoint‖ does not double."""
-    shift = gamma / (1.0 - gamma) * 0.5 * (lo + hi)
-    norm = 0.0
-    for s in range(V.size):
-        norm = max(norm, abs(V[s] + shift))
-    return 2.0 * max(2.0 * tol * max(1.0, norm) * (1.0 - gamma) / max(gamma, 1e-9), noise * (norm + rmax))
-
-
-@njit(cache=True)
 def value_iteration(
     data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, V: Any, tol: Any,
     noise: Any, rmax: Any, max_iter: Any, spans: Any,
@@ -337,7 +328,7 @@ def gauss_seidel_iteration(
 @njit(cache=True)
 def modified_policy_iteration(
     data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, V: Any, tol: Any,
-    noise: Any, rmax: Any, max_iter: Any, sweeps: Any, spans: Any,
+    noise: Any, rmax: Any, max_iter: Any, sweeps: Any, pace: Any, spans: Any,
 ) -> Any:  # fmt: skip
     """Greedy step, then evaluation sweeps of the greedy policy, until the module's stopping rule.
 
@@ -347,6 +338,9 @@ def modified_policy_iteration(
         Evaluation sweeps per step; 0 adapts: sweep until the policy's residual span is `SHARE` of
         the step's (within the tolerance if the policy did not change), at most 20·2ⁿ at step n and
         1000, since the first policies do not last.  −m adapts, too, and ends after m sweeps in all.
+    pace
+        With −m: end as soon as 2·`EARLY` sweeps of one policy say that at their pace more than pace·m
+        would be needed in all; infinity never does.
 
     Returns
     -------
@@ -367,7 +361,7 @@ def modified_policy_iteration(
     pdata, pidx = np.empty(width), np.empty(width, np.uint32)
     most = -sweeps if sweeps < 0 else 1 << 62
     how, n, done, flips, cap, i = 0, 0, 0, 0, 20, one
-    lo, hi, now = -np.inf, np.inf, 0.0
+    lo, hi, now, early, hopeless = -np.inf, np.inf, 0.0, 0.0, False
     few = S // 2 if S <= STREAMED else S // 8
     while n < max_iter:
         open_states = 0
@@ -405,12 +399,17 @@ def modified_policy_iteration(
             now += gamma * (b - a)
             if sweeps > 0:
                 continue
+            if m == EARLY:
+                early = b - a
+            if m == 2 * EARLY and done + m + sweeps_left(early, b - a, ask) > pace * most:
+                hopeless = True
+                break
             if b - a <= goal and not same:
                 break
             if not b - a > ask and verdict(old, a, b, gamma, 0.5 * tol, noise, rmax) != 0:
                 break
         done += m
-        if done >= most:
+        if hopeless or done >= most:
             break
     if flips % 2 == 1:
         for s in range(S):

@@ -16,6 +16,7 @@ from ._dot import dot
 from ._jit import njit
 from .action_elimination import drift, open_pairs_backup
 from .bellman_csr import SHARE
+from .pace import EARLY, far, sweeps_left
 
 
 @njit(cache=True)
@@ -213,7 +214,7 @@ def gauss_seidel_iteration(
 @njit(cache=True)
 def modified_policy_iteration(
     P: Any, R: Any, gamma: Any, state_ptr: Any, V: Any, tol: Any,
-    noise: Any, rmax: Any, max_iter: Any, sweeps: Any, spans: Any,
+    noise: Any, rmax: Any, max_iter: Any, sweeps: Any, pace: Any, spans: Any,
 ) -> Any:  # fmt: skip
     """Greedy step, then evaluation sweeps of the greedy policy; see the CSR twin.
 
@@ -232,7 +233,7 @@ def modified_policy_iteration(
     ptr *= np.uint64(S)
     how, n, done, cap = 0, 0, 0, 20
     most = -sweeps if sweeps < 0 else 1 << 62
-    lo, hi = -np.inf, np.inf
+    lo, hi, early, hopeless = -np.inf, np.inf, 0.0, False
     while n < max_iter:
         for s in range(S):
             seen[s] = old[s]
@@ -251,7 +252,7 @@ def modified_policy_iteration(
                 last[s] = arg[s]
         goal, limit = SHARE * (hi - lo), sweeps if sweeps > 0 else min(cap, most - done)
         cap = min(2 * cap, 1000)
-        for _ in range(limit):
+        for m in range(1, limit + 1):
             a, b = chosen_backup(P, R, gamma, state_ptr, arg, old, new)
             old, new = new, old
             done += 1
@@ -259,9 +260,16 @@ def modified_policy_iteration(
                 break
             if sweeps > 0:
                 continue
-            if (b - a <= goal and not same) or verdict(old, a, b, gamma, 0.5 * tol, noise, rmax) != 0:
+            if m == EARLY:
+                early = b - a
+            if m == 2 * EARLY:
+                ask = far(old, a, b, gamma, 0.5 * tol, noise, rmax)
+                hopeless = done + sweeps_left(early, b - a, ask) > pace * most
+            if hopeless or (b - a <= goal and not same):
                 break
-        if done >= most:
+            if verdict(old, a, b, gamma, 0.5 * tol, noise, rmax) != 0:
+                break
+        if hopeless or done >= most:
             break
         now += gamma * drift(old, seen)
     for s in range(S):

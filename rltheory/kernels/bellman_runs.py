@@ -17,6 +17,7 @@ from ._dot import dot
 from ._jit import njit
 from .action_elimination import drift, open_pairs_backup
 from .bellman_csr import SHARE
+from .pace import EARLY, far, sweeps_left
 
 
 @njit(cache=True)
@@ -294,7 +295,7 @@ def descend(
 @njit(cache=True)
 def modified_policy_iteration(
     data: Any, first: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, V: Any, tol: Any,
-    noise: Any, rmax: Any, max_iter: Any, sweeps: Any, spans: Any,
+    noise: Any, rmax: Any, max_iter: Any, sweeps: Any, pace: Any, spans: Any,
 ) -> Any:  # fmt: skip
     """Greedy step, then evaluation sweeps of the greedy policy; see the CSR twin.
 
@@ -313,7 +314,7 @@ def modified_policy_iteration(
     free = R.size // S
     how, n, done, cap = 0, 0, 0, max(20, free)
     most = -sweeps if sweeps < 0 else 1 << 62
-    lo, hi = -np.inf, np.inf
+    lo, hi, early, hopeless = -np.inf, np.inf, 0.0, False
     while n < max_iter:
         for s in range(S):
             seen[s] = old[s]
@@ -346,7 +347,7 @@ def modified_policy_iteration(
                 old[s] += gamma / (1.0 - gamma) * 0.5 * (a + b)
             descend(data, first, indptr, R, gamma, last, head, old)
             done += 1 + 2 * pairs * head // S
-        for m in range(limit):
+        for m in range(1, limit + 1):
             a, b = chosen_backup(data, first, indptr, R, gamma, state_ptr, arg, old, new)
             old, new = new, old
             done += 1
@@ -354,11 +355,16 @@ def modified_policy_iteration(
                 break
             if sweeps > 0:
                 continue
-            if b - a <= goal and not same and m + 1 >= free:
+            if m == EARLY:
+                early = b - a
+            if m == 2 * EARLY:
+                ask = far(old, a, b, gamma, 0.5 * tol, noise, rmax)
+                hopeless = done + sweeps_left(early, b - a, ask) > pace * most
+            if hopeless or (b - a <= goal and not same and m >= free):
                 break
             if verdict(old, a, b, gamma, 0.5 * tol, noise, rmax) != 0:
                 break
-        if done >= most:
+        if hopeless or done >= most:
             break
         now += gamma * drift(old, seen)
     for s in range(S):

@@ -43,7 +43,7 @@ SUPPORT: tuple[Row, ...] = tuple(
         Row(module, "chosen_backup", True, True),
         Row(module, "weighted_backup", True, True),
         Row(module, "value_iteration", True, True),
-        Row(module, "modified_policy_iteration", True, True, note="looks at all pairs"),
+        Row(module, "modified_policy_iteration", True, True, note="looks at all pairs, makes all sweeps"),
         Row(module, "gauss_seidel", True, False, note=SEQUENTIAL),
         Row(module, "gauss_seidel_iteration", True, False, note=SEQUENTIAL),
     )

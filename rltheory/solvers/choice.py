@@ -12,9 +12,10 @@ Up to 128 states, `SmallDense`.  Beyond, or if that fails, the first match of:
 6. anything else                               → `InexactPolicyIteration`, goal first where rows are
    short, from the trial's values.
 
-Path 3 may take 300 steps and the sweeps that are worth 50 backups.  Order of failing over: 4 to 6 if it was
-path 3; inexact policy iteration; plain policy iteration up to 2000 states, modified policy iteration, plain
-up to 20 000 states.  Where the error left is rounding, the correction is solved for.
+Path 3 may take 300 steps and the sweeps that are worth 50 backups, and ends once twice as many seem to be
+needed.  Order of failing over: 4 to 6 if it was path 3; inexact policy iteration; plain policy iteration up
+to 2000 states, modified policy iteration, plain up to 20 000 states.  Where the error left is rounding, the
+correction is solved for.
 """
 
 from __future__ import annotations
@@ -141,7 +142,7 @@ def choose(mdp: MDP, known: Probe, tol: float) -> tuple[str, Any]:
         rows = " over rows of consecutive columns" if pair_arrays(mdp).runs else ""
         why = rate if fast else f"{rate}, which costs 1/{known.N / known.S:.0f} of a backup"
         most = max(SWEEPS, WORTH * known.N // known.S)
-        mpi = ModifiedPolicyIteration(tol, STEPS, V0=known.V, max_sweeps=most)
+        mpi = ModifiedPolicyIteration(tol, STEPS, V0=known.V, max_sweeps=most, give_up=True)
         return f"{why}: modified policy iteration{rows}", mpi
     near = not known.dense and known.nnz <= SPARSE * known.S
     order = one_large_component(mdp) if near and not known.absorbing else None

@@ -54,6 +54,9 @@ class ModifiedPolicyIteration:
         (S,) start; zeros if None.
     max_sweeps
         Sweeps allowed in all if `sweeps` is "adaptive"; reaching them is Status.MAX_ITER.
+    give_up
+        End with Status.MAX_ITER as soon as 16 sweeps of one policy say that at their pace more than twice
+        `max_sweeps` would be needed in all.  In doubles on the CPU; elsewhere all are made.
     device
         "cuda" sweeps on a card (models in doubles); the certificate is computed on the CPU as ever.
 
@@ -72,6 +75,7 @@ class ModifiedPolicyIteration:
     sweeps: int | Literal["adaptive"] = "adaptive"
     V0: ArrayLike | None = field(default=None, compare=False)
     max_sweeps: int | None = None
+    give_up: bool = False
     device: Device = "cpu"
 
     def __post_init__(self) -> None:
@@ -84,6 +88,8 @@ class ModifiedPolicyIteration:
             )
         if self.max_sweeps is not None and (not isinstance(self.max_sweeps, int) or self.max_sweeps < 1):
             raise InvalidArgument(f"max_sweeps={self.max_sweeps!r}, must be an integer ≥ 1 or None")
+        if self.give_up and (self.max_sweeps is None or self.sweeps != "adaptive"):
+            raise InvalidArgument("give_up=True: needs max_sweeps and sweeps='adaptive'")
 
     def run(self, mdp: MDP, /) -> Solution:
         """Solve a discounted model in either number system."""
@@ -92,9 +98,9 @@ class ModifiedPolicyIteration:
 
         def loop(pairs: PairArrays, V: FloatVec, tol: float, max_iter: int, spans: FloatVec) -> Any:
             m = -(self.max_sweeps or 0) if self.sweeps == "adaptive" else self.sweeps
-            rmax = float(sup_norm(pairs.R))
+            pace, rmax = 2.0 if self.give_up else math.inf, float(sup_norm(pairs.R))
             return pairs.kernels.modified_policy_iteration(
-                *pairs.model, V, tol, pairs.noise, rmax, max_iter, m, spans
+                *pairs.model, V, tol, pairs.noise, rmax, max_iter, m, pace, spans
             )
 
         start = start_vector(mdp, self.V0)

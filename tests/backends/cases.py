@@ -58,7 +58,7 @@ def bellman(module: str, function: str) -> Callable[[Any, Any], tuple[list[Any],
         "chosen_backup": (m["rows"], V, np.full(S, np.nan)),
         "weighted_backup": (m["weights"], V, np.full(S, np.nan)),
         "value_iteration": (*loop, np.full(SPANS, np.nan)),
-        "modified_policy_iteration": (*loop, 0, np.full(SPANS, np.nan)),
+        "modified_policy_iteration": (*loop, 0, np.inf, np.full(SPANS, np.nan)),
     }[function]
     if function == "backup" and module == "bellman_dense":
         last = (*last, np.zeros(N))

@@ -6,10 +6,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 import rltheory as rl
 from rltheory import MDP, Status
 from rltheory.errors import InvalidArgument
+from rltheory.kernels import pace
 from rltheory.models.random import garnet
 from rltheory.operators._arrays import pair_arrays, read_only
 from rltheory.solvers.base import optimal_bounds, policy_bounds
@@ -241,6 +243,44 @@ def test_modified_policy_iteration_stops_after_its_sweeps(layout: str) -> None:
     assert rl.solve(mdp, fixed).evaluations > 1
 
 
+def walk(S: int, *, jumps: float) -> MDP:
+    """Steps of up to 10 to either side, two actions that differ by one state, jumps anywhere now and then."""
+    s = np.arange(S)
+    near = np.abs(s[:, None, None] - s + np.array([0, 1])[:, None]) <= 10
+    P = (1 - jumps) * near / near.sum(axis=2, keepdims=True) + jumps / S
+    R = np.stack([np.linspace(0, 1, S), np.cos(np.linspace(0, 9, S))], axis=1)
+    if jumps:
+        return MDP(P, R, 0.9999)
+    pairs = {"pair_state": np.repeat(s, 2), "pair_action": np.tile([0, 1], S), "S": S}
+    return MDP.from_pairs(sp.csr_array(P.reshape(-1, S)), R.ravel(), 0.9999, **pairs)
+
+
+@pytest.mark.parametrize("layout", ["csr", "dense", "runs"])
+def test_sweeps_that_will_not_do_are_not_made(layout: str) -> None:
+    """The pace of a policy tells after a few of the 400 sweeps allowed, where over 1200 are needed."""
+    make = {
+        "csr": lambda: rl.gallery.random_garnet(S=400, A=3, branching=3, gamma=0.9999, window=10, seed=0),
+        "dense": lambda: walk(150, jumps=0.001),
+        "runs": lambda: walk(150, jumps=0.0),
+    }
+    mdp = make[layout]()
+    assert pair_arrays(mdp).kernels.__name__.endswith(layout)
+    free = rl.solve(mdp, rl.ModifiedPolicyIteration())
+    cut = rl.solve(mdp, rl.ModifiedPolicyIteration(max_sweeps=400, give_up=True), throw=False)
+    assert cut.status is Status.MAX_ITER and cut.evaluations < 60 < 1200 < free.evaluations
+    assert (cut.lower <= free.upper).all() and (free.lower <= cut.upper).all()
+    ample = rl.ModifiedPolicyIteration(max_sweeps=100 * free.evaluations, give_up=True)
+    assert rl.solve(mdp, ample).evaluations == free.evaluations
+
+
+@pytest.mark.parametrize("factor", [0.5, 0.9, 0.999])
+def test_sweeps_left_at_a_pace(factor: float) -> None:
+    left = pace.sweeps_left(3.0, 3.0 * factor**pace.EARLY, 1e-9)
+    assert 3.0 * factor ** (pace.EARLY + left) == pytest.approx(1e-9, rel=1e-6)
+    assert pace.sweeps_left(1.0, 1e-10, 1e-9) == 0.0
+    assert pace.sweeps_left(1.0, 1.0, 1e-9) == np.inf
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -250,6 +290,7 @@ def test_modified_policy_iteration_stops_after_its_sweeps(layout: str) -> None:
         (lambda: rl.ValueIteration(sweep="sor"), "sweep='sor'"),
         (lambda: rl.ValueIteration(order=[0, 1]), "order: only used by"),
         (lambda: rl.ModifiedPolicyIteration(sweeps=0), "sweeps=0.*ValueIteration"),
+        (lambda: rl.ModifiedPolicyIteration(give_up=True), "give_up=True: needs max_sweeps"),
         (lambda: rl.ModifiedPolicyIteration(max_sweeps=0), "max_sweeps=0, must be an integer ≥ 1 or None"),
         (lambda: rl.solvers.AnchoredValueIteration(tol=-1), "tol=-1"),
         (lambda: _run(rl.ValueIteration(V0=[0.0])), r"V: shape=\(1,\)"),

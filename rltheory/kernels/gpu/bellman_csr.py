@@ -80,9 +80,12 @@ def value_iteration(
 
 def modified_policy_iteration(
     data: Any, indices: Any, indptr: Any, R: Any, gamma: float, state_ptr: Any, V: Any, tol: float,
-    noise: float, rmax: float, max_iter: int, sweeps: int, spans: Any,
+    noise: float, rmax: float, max_iter: int, sweeps: int, pace: float, spans: Any,
 ) -> tuple[int, int, float, float, int]:  # fmt: skip
-    """Greedy steps and Jacobi sweeps of the greedy policy; (how, steps, lo, hi, sweeps) as the twin."""
+    """Greedy steps and Jacobi sweeps of the greedy policy; (how, steps, lo, hi, sweeps) as the twin.
+
+    `pace` is not looked at: all sweeps allowed are made.
+    """
     data, indices, indptr, R = place(data, indices, indptr, R)
     greedy = _greedy(data, indices, indptr, R, gamma, state_ptr)
     policy = _policy(data, indices, indptr, R, gamma)

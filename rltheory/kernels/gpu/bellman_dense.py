@@ -76,9 +76,12 @@ def value_iteration(
 
 def modified_policy_iteration(
     P: Any, R: Any, gamma: float, state_ptr: Any, V: Any, tol: float, noise: float, rmax: float,
-    max_iter: int, sweeps: int, spans: Any,
+    max_iter: int, sweeps: int, pace: float, spans: Any,
 ) -> tuple[int, int, float, float, int]:  # fmt: skip
-    """Greedy steps and Jacobi sweeps of the greedy policy; (how, steps, lo, hi, sweeps) as the twin."""
+    """Greedy steps and Jacobi sweeps of the greedy policy; (how, steps, lo, hi, sweeps) as the twin.
+
+    `pace` is not looked at: all sweeps allowed are made.
+    """
     P, R, ptr = place(P, R, state_ptr)
     greedy, policy = _greedy(P, R, gamma, ptr), _policy(P, R, gamma, ptr)
     return _loops.modified_policy_iteration(
