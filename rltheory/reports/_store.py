@@ -50,7 +50,11 @@ class RunStore:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.db = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
-            self._open()
+            try:
+                self._open()
+            except BaseException:
+                self.db.close()  # and with it any lock
+                raise
         except (OSError, sqlite3.Error) as exc:
             raise self._bad(exc) from exc
 
@@ -61,8 +65,10 @@ class RunStore:
         )
 
     def _open(self) -> None:
+        self.db.execute("BEGIN")  # both numbers of one moment: another process may be making the store
         (kind,) = self.db.execute("PRAGMA application_id").fetchone()
         (tables,) = self.db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        self.db.execute("COMMIT")
         if kind == 0 and tables == 0:
             self.db.execute("BEGIN IMMEDIATE")
             self.db.execute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ import pytest
 
 import rltheory as rl
 from rltheory.errors import InvalidArgument, InvalidFile
+from rltheory.reports import _store
 from rltheory.reports.sweep import SweepTable
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -328,6 +330,24 @@ def test_one_killed_of_two_leaves_its_locks(tmp_path):
     out, _ = second.communicate(timeout=60)
     assert int(out.split()[1]) == 675
     assert stored(tmp_path) == 60
+
+
+def test_a_store_that_another_process_makes_meanwhile(tmp_path, monkeypatch):
+    """Between two looks at an empty file the other process writes its tables, if nothing holds it up."""
+    monkeypatch.setattr(_store, "PATIENCE", 0.05)
+    real = sqlite3.connect
+
+    class Late(sqlite3.Connection):
+        def execute(self, sql, *rest):
+            if "sqlite_master" in sql:
+                sqlite3.connect = real
+                with contextlib.suppress(InvalidFile):
+                    _store.RunStore(tmp_path / "s")
+            return super().execute(sql, *rest)
+
+    monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: real(*a, **k, factory=Late))
+    mine = _store.RunStore(tmp_path / "s")
+    assert mine.get("no such key") is None
 
 
 # ---- damage -----------------------------------------------------------------------------------
