@@ -89,8 +89,9 @@ def judge(row: dict[str, Any], old: dict[str, Any] | None) -> str:
     if row["solver"] != old["solver"]:
         return f"changed: {old['solver']} before"
     for what in ("backups", "evaluations", "rows"):
-        before = old.get(what, row[what])
-        if row[what] > SLACK * before + 1:
+        now = row.get(what, 0)
+        before = old.get(what, now)
+        if now > SLACK * before + 1:
             return f"worse: {before} {what} before"
     if (row["backups"], row["evaluations"]) < (old["backups"], old["evaluations"]):
         return "better"

@@ -367,6 +367,8 @@ def test_more_work_is_worse() -> None:
     assert counts.judge(old, old) == "same"
     assert counts.judge({**old, "backups": 112}, old) == "worse: 100 backups before"
     assert counts.judge({**old, "evaluations": 2}, old) == "worse: 0 evaluations before"
+    assert counts.judge({**old, "rows": 112}, {**old, "rows": 100}) == "worse: 100 rows before"
+    assert counts.judge({**old, "rows": 112}, old) == "same"  # not counted then
     assert counts.judge({**old, "status": "STALLED"}, old) == "worse: STALLED"
     assert counts.judge({**old, "backups": 50}, old) == "better"
     assert counts.judge({**old, "solver": "T", "backups": 900}, old) == "changed: S before"
