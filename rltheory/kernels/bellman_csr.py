@@ -26,7 +26,7 @@ from ._touch import AHEAD, LINES, STREAMED, asking, touch, touch_block
 from .action_elimination import open_states_backup
 from .pace import EARLY, far, sweeps_left
 from .policy_sweeps import policy_backup, policy_rows
-from .short_rows import short_backup, short_greedy_backup, unpredictable
+from .short_rows import MANY, short_backup, short_greedy_backup, unpredictable
 
 MAX_ITER, CONVERGED, STALLED, NOT_FINITE = 0, 1, 2, 3
 """How a loop ended."""
@@ -99,7 +99,6 @@ def backup(
     return lo + check, hi + check
 
 
-@njit(cache=True)
 def greedy_backup(
     data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, V: Any, slack: Any,
     out: Any, arg: Any,
@@ -108,9 +107,19 @@ def greedy_backup(
 
     The lowest such pair, but for chains of ties each within `slack` of the next.  Returns (min, max) of
     TV − V and the most that a pair in `arg` falls short of TV; all NaN if anything is.
+    Not compiled itself, so that of two loops only the one used is.
     """
-    if unpredictable(indptr, state_ptr):
-        return short_greedy_backup(data, indices, indptr, R, gamma, state_ptr, V, slack, out, arg)
+    ragged = R.size >= MANY and unpredictable(indptr, state_ptr)
+    sweep = short_greedy_backup if ragged else _greedy_backup
+    return sweep(data, indices, indptr, R, gamma, state_ptr, V, slack, out, arg)
+
+
+@njit(cache=True)
+def _greedy_backup(
+    data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, V: Any, slack: Any,
+    out: Any, arg: Any,
+) -> Any:  # fmt: skip
+    """The same where rows are long or their lengths can be guessed."""
     one = np.uint64(1)
     lo, hi, check, short = np.inf, -np.inf, 0.0, 0.0
     k, j = np.uint64(0), np.uint64(0)

@@ -39,8 +39,8 @@ entries and one in `RAGGED` has another length than the one before."""
 ROUGH, CLOSE, FEW = 0.25, 0.015, 4
 """Share of the last improvement's largest change to which a policy is evaluated: the first, from a start
 that is near already, while more than one state in `FEW` changes its pair, for such a policy does not last."""
-SWEEPS, KRYLOV, BANDED = 0, 1, 2
-"""How a policy is evaluated; BANDED falls back to KRYLOV on a policy whose band is too wide."""
+TRIED, PATIENT = 5, 30.0
+"""Sweeps of a policy that show how many it takes, and how many more are made rather than BiCGSTAB."""
 
 
 @njit(cache=True)
@@ -268,14 +268,28 @@ def krylov(
     forward: Any,
     work: Any,
 ) -> Any:
-    """BiCGSTAB on (I − G)e = sweep(v) − v, v ← v + e, until the largest residual is ≤ goal.
+    """v ← the policy's values, to a last change ≤ goal: by sweeps where few do, else by BiCGSTAB.
 
-    With y = (I − G)z a product leaves Gz, so y is z minus that wherever it is used.
+    BiCGSTAB solves (I − G)e = sweep(v) − v for the error e of v until its largest residual is ≤ goal, in
+    `limit` products at most; one sweep ends it.  With y = (I − G)z a product leaves Gz, so y is z minus that
+    wherever it is used.
 
     Returns
     -------
-    (products, largest residual of the recursion); v may be useless after a breakdown: check it.
+    (sweeps and products, largest change of the last sweep); v may be useless after a breakdown: check it.
     """
+    done, left, first, rest = 0, TRIED, 0.0, np.inf
+    while left > 0 and rest > goal:
+        rest = policy_sweep(pdata, pidx, pptr, prew, n, forward, v)
+        done += 1
+        left -= 1
+        if done == 1:
+            first = rest
+        if done == TRIED and 0.0 < rest < first:
+            more = np.log(goal / rest) / np.log(rest / first) * (TRIED - 1)
+            left = int(more) + 2 if more < PATIENT else 0
+    if not rest > goal:
+        return done, rest
     r, hat, p, gp, gr = work[0], work[1], work[2], work[3], work[4]
     for i in range(n):
         gp[i] = v[i]
@@ -284,8 +298,10 @@ def krylov(
         x = gp[i] - v[i]
         r[i], hat[i], p[i], gp[i] = x, x, x, x
     rho, size = residual_of(hat, r, n)
-    done, restarts = 1, 0
-    while done < limit and size > goal and rho != 0.0 and np.isfinite(rho):
+    limit += done
+    restarts = 0
+    done += 2  # with the last sweep
+    while done <= limit and size > goal and rho != 0.0 and np.isfinite(rho):
         down, _, _ = apply_sweep(pdata, pidx, pptr, n, hat, p, gp)
         if down == 0.0 or not np.isfinite(down):
             break
@@ -314,7 +330,7 @@ def krylov(
         for i in range(n):
             x = r[i] + beta * (p[i] - omega * (p[i] - gp[i]))
             p[i], gp[i] = x, x
-    return done, size
+    return done, policy_sweep(pdata, pidx, pptr, prew, n, forward, v)
 
 
 @njit(cache=True)
@@ -385,8 +401,8 @@ def banded(
 @njit(cache=True)
 def solve_blocks(
     data: Any, indices: Any, indptr: Any, R: Any, gamma: Any, state_ptr: Any, scale: Any, order: Any,
-    block_ptr: Any, V: Any, arg: Any, goal: Any, noise: Any, rmax: Any, max_iter: Any, method: Any,
-    width: Any, turn: Any, rough: Any, changes: Any, work: Any,
+    block_ptr: Any, V: Any, arg: Any, goal: Any, noise: Any, rmax: Any, max_iter: Any, turn: Any,
+    rough: Any, changes: Any, work: Any, width: Any,
 ) -> Any:  # fmt: skip
     """Solve the blocks in turn, in place.
 
@@ -402,15 +418,16 @@ def solve_blocks(
         See the module.
     max_iter
         Improvement sweeps allowed a block.
-    method, width, turn
-        SWEEPS, KRYLOV or BANDED; widest half-band for elimination; True alternates the direction of
-        improvement sweeps.
+    turn
+        True alternates the direction of improvement sweeps.
     rough
         `ROUGH` if V is a start that is near, `CLOSE` if it may be far off.
     changes
         (m,) output: largest change of each of the first m improvement sweeps of blocks of two or more.
     work
-        (5, n) scratch for blocks of up to n states; None with SWEEPS, which then compiles nothing else.
+        (5, n) scratch of `krylov` for blocks of up to n states; None if policies are evaluated by sweeps.
+    width
+        Widest half-band of a policy solved by elimination; None if none is.  What is None is not compiled.
 
     Returns
     -------
@@ -478,10 +495,11 @@ def solve_blocks(
         above: Any = 0
         while n_block < max_iter:
             ready, limit, track = n, now, n >= WORTH
-            if track and method != BANDED:  # after elimination, a full sweep takes rounding out
-                ready = 0
-                for i in range(first, last):
-                    ready += not lead[order[i]] > now
+            if width is None:  # noqa: SIM102 (after elimination, a full sweep takes rounding out)
+                if track:
+                    ready = 0
+                    for i in range(first, last):
+                        ready += not lead[order[i]] > now
             if 2 * ready > n:
                 now, limit, rest = 0.0, np.inf, 0.0
             low, high, top, moved = improve(
@@ -512,57 +530,46 @@ def solve_blocks(
             if stale > 100 and record <= 1e4 * noise * (norm + rmax):
                 state = 2
                 break
-            broad = method == BANDED and max(below, above) > width  # all rows show a narrower policy
-            fresh = n_block == 1 or not track or broad
-            down, up, most, turns, filled, copied = extract(
-                data, indices, indptr, R, gamma, scale, order, first, last, place, V, arg, lead, fresh, slot,
-                pdata, pidx, pptr, prew,
-            )  # fmt: skip
-            below, above = (down, up) if fresh else (max(below, down), max(above, up))
-            rows += copied
-            if n_block == 1:
+            fresh = n_block == 1 or not track
+            if width is not None:
+                fresh = fresh or max(below, above) > width  # all rows show a narrower policy
+            while True:
+                down, up, most, turns, filled, copied = extract(
+                    data, indices, indptr, R, gamma, scale, order, first, last, place, V, arg, lead, fresh,
+                    slot, pdata, pidx, pptr, prew,
+                )  # fmt: skip
+                rows += copied
                 even = slots > 0 and np.int64(most) * n <= SPARE * np.int64(pptr[n] - filled)
                 right = most if even or (wide <= SLOT and RAGGED * turns > n) else np.uint64(0)
-                if slot != right:
-                    slot = right
-                    rows += n
-                    extract(
-                        data, indices, indptr, R, gamma, scale, order, first, last, place, V, arg, lead,
-                        fresh, slot, pdata, pidx, pptr, prew,
-                    )  # fmt: skip
+                if n_block > 1 or slot == right:
+                    break
+                slot = right
+            below, above = (down, up) if fresh else (max(below, down), max(above, up))
             top = 0.0
             for i in range(n):
                 x = V[order[first + i]]
                 v[i] = x
                 before[i] = x
             floor = 0.3 * max(goal * max(1.0, norm), noise * (norm + rmax))
-            plain = method == SWEEPS or stale > 40
-            if work is not None and not plain:
-                if method == BANDED and below <= width and above <= width:
-                    if band.size < n * (below + above + 1):
-                        band = np.empty(n * (below + above + 1))
-                    banded(pdata, pidx, pptr, prew, n, below, above, band, v)
-                    direct += 1
-                    rest = policy_sweep(pdata, pidx, pptr, prew, n, forward, v)
-                    swept += 1
-                else:
-                    share = rough if FEW * moved > n else CLOSE if moved > 0 else 0.0
-                    aim = max(floor, share * worst)
-                    rest = policy_sweep(pdata, pidx, pptr, prew, n, forward, v)
-                    start, left = rest, 4
-                    swept += 1
-                    while left > 0 and rest > aim:
+            plain = stale > 40
+            if work is None:
+                plain = True
+            elif not plain:
+                narrow = False
+                if width is not None:
+                    narrow = below <= width and above <= width
+                    if narrow:
+                        if band.size < n * (below + above + 1):
+                            band = np.empty(n * (below + above + 1))
+                        banded(pdata, pidx, pptr, prew, n, below, above, band, v)
+                        direct += 1
                         rest = policy_sweep(pdata, pidx, pptr, prew, n, forward, v)
                         swept += 1
-                        left -= 1
-                        if left == 0 and 0.0 < rest < start:
-                            more = np.log(aim / rest) / np.log(rest / start) * 4.0
-                            left = -1 if not more < 30.0 else int(more) + 2
-                            start = 0.0
-                    if rest > aim:
-                        done, rest = krylov(pdata, pidx, pptr, prew, n, v, aim, 400, forward, work)
-                        rest = policy_sweep(pdata, pidx, pptr, prew, n, forward, v)
-                        swept += done + 1
+                if not narrow:
+                    share = rough if FEW * moved > n else CLOSE if moved > 0 else 0.0
+                    aim = max(floor, share * worst)
+                    done, rest = krylov(pdata, pidx, pptr, prew, n, v, aim, 400, forward, work)
+                    swept += done
                 if not rest <= 0.9 * worst:
                     for i in range(n):
                         v[i] = before[i]

@@ -29,6 +29,10 @@ COPY_LIMIT = 1 << 31
 """Bytes up to which a model is copied into a better order; beyond, the order is followed in place."""
 
 
+SWEEPS, KRYLOV, BANDED = range(3)
+"""How a policy is evaluated; BANDED is KRYLOV for a policy whose band is wider than `WIDTH`."""
+
+
 class Plan(NamedTuple):
     """How the block kernel is to be run.
 
@@ -37,7 +41,7 @@ class Plan(NamedTuple):
     order, block_ptr
         States in the order of solving and the ends of its blocks; one block if `block_ptr` is None.
     method
-        `blocks.SWEEPS`, `KRYLOV` or `BANDED`.
+        How policies are evaluated: `SWEEPS`, `KRYLOV` or `BANDED`.
     turn
         Alternate the direction of improvement sweeps.
     copy
@@ -133,9 +137,10 @@ class _Run:
         self.V, self.arg = V, state_ptr[:-1].copy()
         self.rmax = float(sup_norm(R))
         self.noise = max(NOISE, pair_arrays(mdp).noise)
-        self.plan, self.max_iter, self.rough, self.count = plan, max_iter, rough, ends.size - 1
+        self.turn, self.max_iter, self.rough, self.count = plan.turn, max_iter, rough, ends.size - 1
         largest = int(np.diff(ends).max())
-        self.work = None if plan.method == blocks.SWEEPS else np.empty((5, largest if largest > 1 else 0))
+        self.work = None if plan.method == SWEEPS else np.empty((5, largest if largest > 1 else 0))
+        self.width = WIDTH if plan.method == BANDED else None
         self.steps = self.swept = self.direct = self.rows = 0
         self.residuals: list[float] = []
 
@@ -144,8 +149,7 @@ class _Run:
         changes = np.empty(CHANGES)
         how, steps, swept, direct, rows = blocks.solve_blocks(
             *self.model, self.scale, self.visit, self.ends, self.V, self.arg, tol * (1.0 - self.model[4]),
-            self.noise, self.rmax, self.max_iter, self.plan.method, WIDTH, self.plan.turn, self.rough,
-            changes, self.work,
+            self.noise, self.rmax, self.max_iter, self.turn, self.rough, changes, self.work, self.width,
         )  # fmt: skip
         self.steps, self.swept = self.steps + steps, self.swept + swept
         self.direct, self.rows = self.direct + direct, self.rows + rows

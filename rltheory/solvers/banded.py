@@ -15,12 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.blocks import BANDED
 from ..kernels.ordering import facts
 from ..models.mdp import MDP
 from ..operators._arrays import csr_arrays
 from ..results.solution import Solution
-from ._blocks import WIDTH, Plan, goals, solve_in_blocks
+from ._blocks import BANDED, WIDTH, Plan, goals, solve_in_blocks
 from .base import TOL, check_max_iter, check_tol
 
 

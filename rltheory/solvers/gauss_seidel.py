@@ -15,10 +15,9 @@ from typing import Literal, get_args
 import numpy as np
 
 from ..errors import InvalidArgument
-from ..kernels.blocks import SWEEPS
 from ..models.mdp import MDP
 from ..results.solution import Solution
-from ._blocks import Plan, goal_first, solve_in_blocks
+from ._blocks import SWEEPS, Plan, goal_first, solve_in_blocks
 from .base import TOL, check_max_iter, check_tol
 
 Direction = Literal["goal-first", "forward", "backward", "alternating"]

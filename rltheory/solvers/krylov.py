@@ -17,10 +17,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InvalidArgument
-from ..kernels.blocks import KRYLOV
 from ..models.mdp import MDP
 from ..results.solution import Solution
-from ._blocks import Plan, goal_first, solve_in_blocks
+from ._blocks import KRYLOV, Plan, goal_first, solve_in_blocks
 from .base import TOL, check_max_iter, check_tol
 
 

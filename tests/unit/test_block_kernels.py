@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -286,12 +287,12 @@ P = np.zeros((2 * S, S))
 for k, r in enumerate(rows):
     P[k, r] = 1 / len(r)
 # the start makes the short rows look better in the first improvement
-for method in (blocks.SWEEPS, blocks.KRYLOV):
+for work in (None, np.empty((5, S))):
     V = start.copy()
     arg = state_ptr[:-1].copy()
-    order, ends, work = np.arange(S, dtype=np.uint32), np.array([0, S]), np.empty((5, S))
-    limits = 1e-10, 1e-15, 1.0, 500, method, 16, False, 0.25, np.empty(5)
-    blocks.solve_blocks(*model, scale, order, ends, V, arg, *limits, work)
+    order, ends = np.arange(S, dtype=np.uint32), np.array([0, S])
+    limits = 1e-10, 1e-15, 1.0, 500, False, 0.25, np.empty(5)
+    blocks.solve_blocks(*model, scale, order, ends, V, arg, *limits, work, None)
     q = (np.array(R) + 0.9 * (P @ V)).reshape(S, 2).max(axis=1)
     assert abs(q - V).max() < 1e-8
 """
@@ -305,4 +306,24 @@ def test_rows_of_a_policy_fit_whatever_their_lengths(model: str) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", source], env=env, capture_output=True, text=True
     )
+    assert done.returncode == 0, done.stderr[-1500:]
+
+
+COMPILED = """
+import rltheory as rl
+from rltheory.kernels import bellman_csr, blocks, short_rows
+mdp = rl.gallery.random_garnet(30, 2, 3, 0.9, 0)
+names = ["krylov", "banded", "tridiagonal"]
+for solver, expected in ((rl.solvers.GaussSeidel(), []), (rl.solvers.InexactPolicyIteration(), ["krylov"])):
+    rl.solve(mdp, solver)
+    found = [name for name in names if getattr(blocks, name).signatures]
+    assert found == expected, (solver, found)
+assert bellman_csr._greedy_backup.signatures and not short_rows.short_greedy_backup.signatures
+"""
+
+
+def test_what_a_solver_does_not_use_is_not_compiled(tmp_path: Path) -> None:
+    """The first solve after an installation waits for it otherwise."""
+    env = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", COMPILED], env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-1500:]

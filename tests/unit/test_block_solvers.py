@@ -15,8 +15,16 @@ from rltheory.kernels import blocks, ordering
 from rltheory.kernels.graph import strong_components
 from rltheory.operators._arrays import csr_arrays
 from rltheory.results.solution import Status
-from rltheory.solvers import BandedPolicyIteration, GaussSeidel, InexactPolicyIteration, Topological
-from rltheory.solvers._blocks import goals
+from rltheory.solvers import (
+    BandedPolicyIteration,
+    GaussSeidel,
+    InexactPolicyIteration,
+    PolicyIteration,
+    Topological,
+    probe,
+    topological,
+)
+from rltheory.solvers._blocks import BANDED, KRYLOV, SWEEPS, goals
 from rltheory.solvers.probe import one_large_component
 
 SOLVERS = {
@@ -254,7 +262,40 @@ def test_not_a_number_ends_a_block() -> None:
     scale = blocks.self_loop_scales(*model[:3], *model[4:])
     V, arg = np.full(10, np.nan), model[5][:-1].copy()
     how = blocks.solve_blocks(
-        *model, scale, np.arange(10, dtype=np.uint32), np.array([0, 10]), V, arg, 1e-9, 0.0, 1.0, 100, 1, 16,
-        False, 0.25, np.empty(5), np.empty((5, 10)),
+        *model, scale, np.arange(10, dtype=np.uint32), np.array([0, 10]), V, arg, 1e-9, 0.0, 1.0, 100, False,
+        0.25, np.empty(5), np.empty((5, 10)), None,
     )[0]  # fmt: skip
     assert how == 3
+
+
+def shuffled(mdp: rl.MDP, copies: int, seed: int) -> rl.MDP:
+    """`copies` of a model beside one another, their states in random order."""
+    P = np.kron(np.eye(copies), mdp.P.reshape(-1, mdp.S)).reshape(mdp.S * copies, -1, mdp.S * copies)
+    place = np.random.default_rng(seed).permutation(mdp.S * copies)
+    return rl.MDP(P[place][:, :, place], np.tile(mdp.R, (copies, 1))[place], mdp.gamma)
+
+
+@pytest.mark.parametrize("S", [3, 17, 40, 60])
+def test_elimination_is_kept_where_components_are_bands(S: int) -> None:
+    """Chains that do not reach one another: a search along a chain shows it as a band in any numbering."""
+    mdp = shuffled(rl.gallery.river_swim(S, 0.99).float(), 6, seed=S)
+    sol = Topological().run(mdp)
+    assert sol.info["blocks"] == 6 and sol.info["eliminations"] > 0 and sol.status is Status.SOLVED
+    np.testing.assert_allclose(sol.V, PolicyIteration().run(mdp).V, rtol=0, atol=1e-7)
+
+
+def test_elimination_is_left_out_where_no_component_is_a_band() -> None:
+    """A state is wide if all of its pairs are, a component if one of its states is."""
+    for components, size, evaluation in ((20, 100, KRYLOV), (20, 12, BANDED), (20, 1, SWEEPS)):
+        mdp = rl.gallery.multi_scc(components, size, 3, 0.99, branching=min(3, size), seed=1)
+        parts = probe.components(mdp)
+        assert topological._evaluation(mdp, parts.order, parts.ends) == evaluation
+        sol = Topological().run(mdp)
+        np.testing.assert_allclose(sol.V, PolicyIteration().run(mdp).V, rtol=0, atol=1e-7)
+    S = 60
+    P = np.full((S, 2, S), 1 / S)
+    P[:, 0] = np.eye(S)[np.minimum(np.arange(S) + 1, S - 1)]
+    order, ends = np.arange(S, dtype=np.uint32), np.array([0, S])
+    assert topological._evaluation(rl.MDP(P, np.zeros((S, 2)), 0.9), order, ends) == BANDED
+    P[: S // 2, 0] = 1 / S
+    assert topological._evaluation(rl.MDP(P, np.zeros((S, 2)), 0.9), order, ends) == KRYLOV
