@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 from flint import fmpq
-from numba import njit
+
+from ._jit import njit
 
 SHORT = 24
 """Laws of at most so many atoms are sorted by insertion."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
+from ._jit import njit
 
 WALK = 64
 """Largest N for which draws are made one by one."""

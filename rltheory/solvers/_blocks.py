@@ -27,8 +27,6 @@ WIDTH = 16
 """Widest half-band solved by elimination."""
 COPY_LIMIT = 1 << 31
 """Bytes up to which a model is copied into a better order; beyond, the order is followed in place."""
-
-
 SWEEPS, KRYLOV, BANDED = range(3)
 """How a policy is evaluated; BANDED is KRYLOV for a policy whose band is wider than `WIDTH`."""
 
