@@ -85,15 +85,20 @@ def plain_array(x: Entries, dtype: Any = None, part: str = "") -> NDArray[Any]:
     Raises
     ------
     InvalidArgument, InvalidModel
-        Lists of different lengths, with the place; the latter if `x` is meant as that `part` of a model.
+        Lists of different lengths or masked entries, with the place; the latter error if `x` is meant as
+        that `part` of a model.
     """
+    error, name = (InvalidModel, part) if part else (InvalidArgument, "entries")
+    mask = getattr(x, "mask", None) if isinstance(x, np.ndarray) else None
+    if mask is not None and mask.any():
+        place = ", ".join(map(str, np.argwhere(mask)[0]))
+        raise error(f"{name}: {name}[{place}] is masked, must be a number; fill it first, x.filled(0.0)")
     try:
         return np.asarray(x, dtype=dtype, order="C")
     except ValueError:
-        where = _uneven(x, part or "entries")
+        where = _uneven(x, name)
         if where is None:
             raise
-        error = InvalidModel if part else InvalidArgument
         raise error(f"{where}; rows of an array have one length") from None
 
 

@@ -7,6 +7,7 @@ is rational arithmetic (python-flint), so counts, order and equality of roots ar
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,6 +17,18 @@ from typing import Any
 from flint import fmpq, fmpq_poly, fmpz_poly
 
 from .exact import from_fmpq, to_fmpq
+
+
+def _integers(p: Any) -> tuple[Any, tuple[list[int]]]:
+    return fmpz_poly, ([int(c) for c in p.coeffs()],)
+
+
+def _rationals(p: Any) -> tuple[Any, tuple[list[int], int]]:
+    return fmpq_poly, ([int(c) for c in p.numer().coeffs()], int(p.denom()))
+
+
+copyreg.pickle(fmpz_poly, _integers)  # they cannot be pickled by themselves
+copyreg.pickle(fmpq_poly, _rationals)
 
 
 def primitive(p: Any) -> Any:

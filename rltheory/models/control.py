@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..arrays import exact_array
 from ..errors import InvalidModel
+from ..portable import Portable
 
 
 def _matrix(x: ArrayLike, name: str, shape: tuple[int | None, int | None]) -> NDArray[Any]:
@@ -43,7 +44,7 @@ def _check_positive(R: NDArray[Any], name: str) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class LQR:
+class LQR(Portable):
     """ẋ = Ax + Bu, cost ∫ xᵀQx + uᵀRu; V = xᵀPx, gain K = R⁻¹BᵀP, u = −Kx.
 
     Parameters
@@ -139,7 +140,7 @@ class LQR:
 
 
 @dataclass(frozen=True, eq=False)
-class ControlAffine:
+class ControlAffine(Portable):
     """ẋ = f(x) + g(x)u with cost q(x) + uᵀRu, and features φ for V ≈ ωᵀφ.
 
     Parameters

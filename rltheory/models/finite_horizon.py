@@ -21,12 +21,13 @@ from numpy.typing import NDArray
 
 from ..arrays import Entries, Real, StateVec, exact_array, float_array, fresh, frozen, to_fraction
 from ..errors import InvalidModel
+from ..portable import Portable
 from .mdp import MDP
 from .source_text import nested, number
 from .validate import number_system
 
 
-class FiniteHorizonMDP:
+class FiniteHorizonMDP(Portable):
     """H-step MDP, stationary or not, in doubles or in rationals; immutable.
 
     Parameters

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from ..arrays import BoolVec, Entries, exact_array, float_array, fresh, frozen, to_fraction
 from ..errors import InvalidArgument, InvalidModel
+from ..portable import Portable
 from .finite_horizon import FiniteHorizonMDP, _check_horizon
 from .latent_checks import check_laws, check_weights, contexts, full_array
 from .mdp import MDP
@@ -31,7 +32,7 @@ from .validate import ROW_TOL, number_system
 Normalisation = Literal["require", "rescale", "waive"]
 
 
-class LatentMDP:
+class LatentMDP(Portable):
     """M contexts with common states and actions, drawn by `weights` and hidden; immutable.
 
     Parameters

@@ -36,11 +36,13 @@ from ..arrays import (
     float_array,
     fresh,
     frozen,
+    is_sparse,
     owned,
     to_fraction,
 )
 from ..errors import InvalidModel
 from ..kernels.exact import RationalPairs, rational_pairs
+from ..portable import Portable
 from .layout import as_csr, close_terminal, expectation, insert_terminal_loops, transition_rewards
 from .source_text import nested, number
 from .validate import (
@@ -59,7 +61,7 @@ if TYPE_CHECKING:
 Layout = Literal["dense", "csr"]
 
 
-class MDP:
+class MDP(Portable):
     """A finite discounted MDP, dense or CSR, in doubles or in rationals; immutable.
 
     Parameters
@@ -117,6 +119,11 @@ class MDP:
         states: Sequence[str] | None = None,
         actions: Sequence[str] | None = None,
     ) -> None:
+        if is_sparse(P):
+            raise InvalidModel(
+                "P: a sparse matrix, must be an (S, A, S) array; for sparse (N, S) rows use "
+                "MDP.from_pairs(P, R, gamma, pair_state=..., pair_action=...)"
+            )
         P = owned(P, part="P") if terminal is None else fresh(P, part="P")
         R = owned(R, part="R")
         if P.ndim != 3 or P.shape[0] != P.shape[2] or 0 in P.shape:

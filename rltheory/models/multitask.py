@@ -14,12 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..arrays import FloatVec, float_array, frozen
 from ..errors import InvalidModel
+from ..portable import Portable
 
 SLACK = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class MultitaskBandit:
+class MultitaskBandit(Portable):
     """M bandits over X contexts and A actions that share φ_*.
 
     Parameters

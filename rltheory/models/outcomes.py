@@ -36,6 +36,7 @@ from ..arrays import (
     to_fraction,
 )
 from ..errors import InvalidModel
+from ..portable import Portable
 from .outcome_checks import Rows, check_discount, check_outcomes, exact_numbers, flatten
 from .source_text import nested, number
 from .validate import check_law, check_terminal
@@ -47,7 +48,7 @@ Outcome = tuple[Any, int, Any]
 """(p, s', r); r is a number, or a tuple of m numbers."""
 
 
-class OutcomeMDP:
+class OutcomeMDP(Portable):
     """Outcome lists over state-action pairs, in doubles or in rationals; immutable.
 
     Parameters

@@ -72,6 +72,12 @@ class Policy:
         out._pi, out.A = actions, A
         return out
 
+    def __getstate__(self) -> tuple[NDArray[Any], int | None]:
+        return self._pi, self.A
+
+    def __setstate__(self, state: tuple[NDArray[Any], int | None]) -> None:
+        self._pi, self.A = frozen(state[0]), state[1]
+
     @property
     def S(self) -> int:
         """Number of states."""

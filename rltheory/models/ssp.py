@@ -19,10 +19,11 @@ import numpy as np
 
 from ..arrays import BoolVec, Entries, IntVec, PairVec, Real, StateAction, StateVec, to_fraction
 from ..errors import InvalidModel
+from ..portable import Portable
 from .mdp import MDP
 
 
-class SSP:
+class SSP(Portable):
     """A stochastic shortest path problem, in doubles or in rationals; immutable.
 
     Parameters

@@ -19,6 +19,7 @@ import numpy as np
 
 from ..arrays import Real, StateVec, to_fraction
 from ..errors import InvalidArgument, InvalidModel
+from ..portable import Portable
 from .finite_horizon import FiniteHorizonMDP
 from .mdp import MDP
 from .outcomes import OutcomeMDP
@@ -27,7 +28,7 @@ Stock = Any
 """A number, or a tuple of m numbers for vector rewards."""
 
 
-class StockMDP:
+class StockMDP(Portable):
     """(s, c) with c' = (c + r)/γ over an `OutcomeMDP`, or over one a step; immutable and lazy.
 
     Parameters

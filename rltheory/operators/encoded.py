@@ -28,6 +28,7 @@ from ..kernels import ball
 from ..models.mdp import MDP
 from ..models.outcomes import OutcomeMDP
 from ..models.policy import Policy
+from ..portable import Portable
 from .encodings import centres, equally_spaced, hl_gauss, one_hot, readout, two_hot
 
 RHO = Fraction(3, 4)
@@ -35,7 +36,7 @@ RHO = Fraction(3, 4)
 
 
 @dataclass(frozen=True)
-class Encoding:
+class Encoding(Portable):
     """A range with m atoms; subclasses say how a target becomes a law on them.
 
     Parameters

@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from ..arrays import BoolVec, IntVec, frozen
 from ..errors import InvalidArgument
 from ..models.latent import LatentMDP
+from ..portable import Portable
 
 
 @dataclass(frozen=True, eq=False)
-class HistoryTree:
+class HistoryTree(Portable):
     """Children of every pair, as flat arrays; those of (s, a) are `ptr[s·A + a] : ptr[s·A + a + 1]`.
 
     Attributes

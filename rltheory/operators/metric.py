@@ -20,13 +20,14 @@ from numpy.typing import NDArray
 
 from ..arrays import Entries, Real, StateVec, exact_array, float_array, frozen, is_exact, owned, to_fraction
 from ..errors import InvalidArgument
+from ..portable import Portable
 
 SLACK = 1e-12
 """Triangles of doubles may fail by this much, relative to the largest distance."""
 
 
 @dataclass(frozen=True, eq=False)
-class Metric:
+class Metric(Portable):
     """D_ij, the distance of points i and j of a finite metric space.
 
     Parameters

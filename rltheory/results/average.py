@@ -10,12 +10,13 @@ from typing import Any
 from ..arrays import Real, StateVec
 from ..errors import NotConverged
 from ..models.policy import Policy
+from ..portable import Portable
 from .enclosure import Enclosure
 from .solution import Status
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class AverageSolution:
+class AverageSolution(Portable):
     """Optimal gain g*(s) = max_π lim (1/n) E Σ_{t<n} R(s_t, a_t), with lower ≤ g* ≤ upper.
 
     The bounds hold for the stored doubles with every row divided by its sum; for exact models

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from ..arrays import Real
 from ..errors import InvalidArgument, MissingBackend, NotConverged
 from ..models.policy import Policy
+from ..portable import Portable
 from .law import ReturnLaw
 from .solution import Status
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class DistributionalSolution:
+class DistributionalSolution(Portable):
     """η(s), the law of the (H-step or infinite) discounted return from every state.
 
     Attributes

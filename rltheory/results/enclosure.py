@@ -9,10 +9,11 @@ from typing import Any
 
 from ..arrays import Real, to_fraction
 from ..errors import InvalidArgument
+from ..portable import Portable
 
 
 @dataclass(frozen=True)
-class Enclosure:
+class Enclosure(Portable):
     """lower ≤ x ≤ upper for the real number x meant; ends are floats or rationals.
 
     Raises

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from ..arrays import Real
 from ..errors import NotConverged
+from ..portable import Portable
 from .enclosure import Enclosure
 from .solution import Status
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class HorizonSolution:
+class HorizonSolution(Portable):
     """V_h for h = 0..H (h = steps already taken, V_H the terminal reward), lower ≤ V_h ≤ upper.
 
     The bounds hold for the real-number model given by the stored doubles; for exact models

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InvalidArgument, NotConverged
+from ..portable import Portable
 from .enclosure import Enclosure
 from .solution import Status
 
 
 @dataclass(frozen=True)
-class Level:
+class Level(Portable):
     """The nodes of one step of a policy.
 
     Attributes
@@ -36,7 +37,7 @@ class Level:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LatentPolicy:
+class LatentPolicy(Portable):
     """A deterministic history-dependent policy: a node for what it remembers, an action a node.
 
     Attributes
@@ -152,7 +153,7 @@ class LatentPolicy:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LatentSolution:
+class LatentSolution(Portable):
     """lower ≤ V* ≤ upper of a latent MDP, and a policy worth at least `lower`.
 
     Attributes
@@ -242,7 +243,7 @@ class LatentSolution:
 
 
 @dataclass(frozen=True)
-class LatentBound:
+class LatentBound(Portable):
     """A bound on V*.
 
     Attributes
@@ -268,7 +269,7 @@ class LatentBound:
 
 
 @dataclass(frozen=True)
-class LatentMoments:
+class LatentMoments(Portable):
     """Mean and variance of the total reward of a policy, split as the total-variance identity has it.
 
     Attributes

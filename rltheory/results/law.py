@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..arrays import Entries, Real, exact_array, frozen, to_fraction
 from ..errors import InvalidArgument, MissingBackend
 from ..kernels import laws
+from ..portable import Portable
 from ._law_input import UNIT, check, is_rational, numbers, up
 from .axes import axes
 from .enclosure import Enclosure
@@ -28,7 +29,7 @@ Kind = Literal["exact", "float", "categorical", "quantile"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class ReturnLaw:
+class ReturnLaw(Portable):
     """Σ_i p_i δ_{x_i}: the law of a return, x_1 < … < x_n, p_i > 0, Σ p_i = 1.
 
     Equal atoms are merged, zero masses dropped, atoms sorted.  Two laws are equal (and hash alike)

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Real, float_array
+from ..portable import Portable
 from .enclosure import Enclosure
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Moments:
+class Moments(Portable):
     """E and Var of the return of a policy, lower ≤ Var ≤ upper.
 
     Attributes

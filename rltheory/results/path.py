@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from ..arrays import Real
 from ..models.policy import Policy
+from ..portable import Portable
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class PolicyPath:
+class PolicyPath(Portable):
     """π_0, …, π_T of a softmax method and V^{π_t} with lower ≤ V^{π_t} ≤ upper.
 
     Attributes

@@ -14,6 +14,7 @@ import numpy as np
 from ..arrays import Real, StateAction, StateVec
 from ..errors import NotConverged
 from ..models.policy import Policy
+from ..portable import Portable
 from .enclosure import Enclosure
 
 
@@ -33,7 +34,7 @@ class Status(Enum):
 
 
 @dataclass(frozen=True)
-class Step:
+class Step(Portable):
     """One iterate of a policy method: π_k and, where it was evaluated, v_k = V^{π_k}."""
 
     pi: Policy
@@ -53,7 +54,7 @@ def error_bound(V: StateVec, lower: StateVec, upper: StateVec) -> Real:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Solution:
+class Solution(Portable):
     """V* (or V^π) of a discounted model, with lower ≤ V* ≤ upper componentwise.
 
     The bounds hold for the real-number model given by the stored doubles, rounding of the

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Real, float_array
 from ..errors import InvalidArgument, MissingBackend
+from ..portable import Portable
 from .axes import axes
 from .enclosure import Enclosure
 from .law import ReturnLaw
@@ -19,7 +20,7 @@ from .solution import Status
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class StockSolution:
+class StockSolution(Portable):
     """sup_π K(c + G^π) for every state and stock, with the policy that attains it.
 
     Attributes

@@ -9,11 +9,12 @@ from typing import Any
 
 from ..arrays import Real
 from ..errors import InvalidArgument
+from ..portable import Portable
 from .law import ReturnLaw
 
 
 @dataclass(frozen=True, repr=False)
-class VectorLaw:
+class VectorLaw(Portable):
     """Σ_i p_i δ_{x_i}, x_i ∈ R^m: sorted distinct atoms, positive masses that sum to one.
 
     Attributes

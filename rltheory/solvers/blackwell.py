@@ -35,6 +35,7 @@ from ..kernels.roots import AlgebraicNumber, isolate_all, largest_sign_change
 from ..models.mdp import MDP
 from ..models.policy import Policy
 from ..operators.policy import policy_rows, rows_policy
+from ..portable import Portable
 from ..results.enclosure import Enclosure
 from .average_reward import AverageReward
 from .bounds import stochastic
@@ -43,7 +44,7 @@ PAIRWISE_LIMIT = 512
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class BlackwellSolution:
+class BlackwellSolution(Portable):
     """γ_B and the policies that are optimal for every γ in (γ_B, 1).
 
     Attributes

@@ -80,6 +80,10 @@ def solve(model: Any, solver: Any = None, *, device: Device = "cpu", throw: bool
         solver = on_device(model, solver, device)
     if solver is None:
         result = _chosen(model)
+    elif isinstance(solver, type):
+        raise InvalidArgument(
+            f"solver={solver.__name__} is a class, must be one of its objects: {solver.__name__}()"
+        )
     elif not hasattr(solver, "run"):
         raise InvalidArgument(f"solver={solver!r}, must have a method run(model), such as ValueIteration()")
     else:

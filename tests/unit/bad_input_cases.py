@@ -52,6 +52,14 @@ CASES: dict[str, list[Case]] = {
         case("R[1, 0] = -np.inf; rl.MDP(P, R, 0.9)", InvalidModel, "R[1, 0]=-inf", "MDP.from_pairs"),
         case("rl.MDP(P.astype(str), R, 0.9)", InvalidModel, "dtype", "pass floats or Fractions"),
         case("rl.MDP(P + 0j, R, 0.9)", InvalidModel, "complex128", "pass floats or Fractions"),
+        case("rl.MDP(np.ma.masked_equal(P, P[1, 0, 1]), R, 0.9)", InvalidModel, "is masked", "fill it first"),
+        case("rl.float_array(np.ma.masked_less([2.0, 1.0], 1.5))", InvalidArgument, "entries[1] is masked"),
+        case(
+            "import scipy.sparse as sp; rl.MDP(sp.csr_array(P[:, 0]), R, 0.9)",
+            InvalidModel,
+            "sparse",
+            "MDP.from_pairs",
+        ),
         case(
             "rl.MDP([[[F(1, 3), F(1, 3)]]] * 2, [[0], [0]], F(1, 2))",
             InvalidModel,
@@ -143,6 +151,12 @@ CASES: dict[str, list[Case]] = {
             "divide it by its sum",
         ),
         case("rl.solve(P)", InvalidArgument, "ndarray", "MDP"),
+        case(
+            "rl.solve(mdp, rl.ValueIteration)",
+            InvalidArgument,
+            "ValueIteration is a class",
+            "ValueIteration()",
+        ),
         case(
             "rl.SSPSolver().run(rl.SSP([[[1, 0]], [[0, 1]]], [[-1], [0]], terminal=[1]))",
             ImproperPolicy,

@@ -21,6 +21,7 @@ import numpy as np
 from ...arrays import Entries, FloatVec, Real, to_fraction
 from ...errors import InvalidArgument
 from ...kernels.pick import Device
+from ...portable import Portable
 from ._sampling import (
     Seed,
     affine_paths,
@@ -68,7 +69,7 @@ def shape_of(process: PolynomialDiffusion) -> Shape | None:
     return None
 
 
-class ScalarDiffusion:
+class ScalarDiffusion(Portable):
     """One-dimensional processes that are polynomial diffusions: sampling and two moments, in one place."""
 
     @abstractmethod

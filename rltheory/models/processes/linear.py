@@ -19,6 +19,7 @@ import numpy as np
 from ...arrays import Entries, FloatVec, Real, float_array, frozen
 from ...errors import InvalidArgument, InvalidModel
 from ...kernels.pick import Device
+from ...portable import Portable
 from ._sampling import Seed, check_grid, check_time, draw, finite, key_of
 from .polynomial import PolynomialDiffusion
 from .sde import SDE
@@ -36,7 +37,7 @@ def _matrix(x: Entries, shape: tuple[int | None, int | None], what: str) -> Floa
 
 
 @dataclass(frozen=True, eq=False)
-class LinearSDE:
+class LinearSDE(Portable):
     """dX = (A X + b)dt + Σ dW in R^d.
 
     Parameters
@@ -162,7 +163,7 @@ def lower_root(Q: FloatVec) -> FloatVec:
 
 
 @dataclass(frozen=True, eq=False)
-class ControlledLQ:
+class ControlledLQ(Portable):
     """dX = (A X + B u)dt + (C X + D u)dW + Σ dW̃, cost rate XᵀQX + uᵀRu, discounted at rate β.
 
     Parameters
