@@ -20,7 +20,11 @@ import numpy as np
 from flint import arb, arb_mat
 from numpy.typing import ArrayLike, NDArray
 
-from .exact import from_fmpq, to_fmpq
+from ..errors import InvalidArgument
+from .exact import to_fmpq
+
+LONGEST = 1 << 22
+"""Bits of the largest numbers that are written out as rationals, half a megabyte each."""
 
 
 def precision(bits: int) -> AbstractContextManager[Any]:
@@ -126,11 +130,50 @@ def solve_linear(A: ArrayLike, b: ArrayLike) -> NDArray[np.object_]:
     return flat.reshape(right.shape)
 
 
-def bounds(x: arb) -> tuple[Fraction, Fraction]:
-    """Rational ends of a finite ball."""
+def rational(x: arb, toward: int = 0) -> Fraction:
+    """The number that an exact ball, such as a midpoint or an end, stands for.
+
+    A rational of 2^−k takes k bits: what is not zero but within 2^−`LONGEST` of it becomes zero or, where
+    `toward` is its sign, ±2^−`LONGEST`.
+
+    Raises
+    ------
+    InvalidArgument
+        If it is not finite, or beyond 2^`LONGEST`; FLINT itself would end the process.
+    """
+    m, e = _mantissa(x)
+    if m.bit_length() + e < -LONGEST:
+        return Fraction(toward, 1 << LONGEST) if m * toward > 0 else Fraction(0)
+    return Fraction(m << e) if e >= 0 else Fraction(m, 1 << -e)
+
+
+def _mantissa(x: arb) -> tuple[int, int]:
+    """(m, e) with x = m·2^e."""
     if not x.is_finite():
-        raise ValueError(f"ball {x} is not finite; raise the precision or check the formula")
-    return from_fmpq(x.lower().fmpq()), from_fmpq(x.upper().fmpq())
+        raise InvalidArgument(f"ball {x} is not finite; raise the precision or check the formula")
+    m, e = (int(v) for v in x.man_exp())
+    if m.bit_length() + e > LONGEST:
+        raise InvalidArgument(f"ball {x} is too large to be written out; scale the numbers down")
+    return m, e
+
+
+def rounded(x: ArrayLike, bits: int) -> NDArray[np.object_]:
+    """Array of the midpoints of balls, rounded to multiples of 2^−bits; errors as for `rational`."""
+    values = []
+    for v in np.asarray(x, dtype=object).reshape(-1):
+        m, e = _mantissa(to_arb(v).mid())
+        cut = -e - bits
+        if cut > 0:
+            m = (m + (1 << (cut - 1))) >> cut if cut <= m.bit_length() + 1 else 0
+        values.append(Fraction(m << max(0, -cut), 1 << bits))
+    return _fractions(values, np.shape(x))
+
+
+def bounds(x: arb) -> tuple[Fraction, Fraction]:
+    """Rational ends of a finite ball, outward where it nearly touches zero; errors as for `rational`."""
+    if not x.is_finite():
+        raise InvalidArgument(f"ball {x} is not finite; raise the precision or check the formula")
+    return rational(x.lower(), -1), rational(x.upper(), 1)
 
 
 class Ends(tuple[Fraction, Fraction]):
@@ -167,13 +210,14 @@ def _inside(change: Callable[[Any], Any], x: Any) -> Any:
 
 
 def midpoints(x: ArrayLike) -> NDArray[np.object_]:
-    """Array of the rational midpoints of balls."""
-    return _fractions([to_arb(v).mid().fmpq() for v in np.asarray(x, dtype=object).reshape(-1)], np.shape(x))
+    """Array of the rational midpoints of balls; errors as for `rational`."""
+    values = [rational(to_arb(v).mid()) for v in np.asarray(x, dtype=object).reshape(-1)]
+    return _fractions(values, np.shape(x))
 
 
 def _fractions(values: Sequence[Any], shape: tuple[int, ...]) -> NDArray[np.object_]:
     out = np.empty(len(values), dtype=object)
-    out[:] = [from_fmpq(v) for v in values]
+    out[:] = values
     return out.reshape(shape)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..arrays import Real, to_fraction
 from ..errors import InvalidArgument
+from ..kernels.ball import rational
 from ..portable import Portable
 
 
@@ -50,8 +51,8 @@ class Enclosure(Portable):
             raise InvalidArgument(
                 f"Enclosure.ball: {x} is not finite; raise flint.ctx.prec or check the formula"
             )
-        mid, rad = to_fraction(x.mid().fmpq()), to_fraction(x.rad().fmpq())  # exact at any working precision
-        return cls(mid - rad, mid + rad)
+        mid, rad = x.mid(), rational(x.rad(), 1)  # exact at any working precision
+        return cls(rational(mid, -1) - rad, rational(mid, 1) + rad)
 
     @property
     def width(self) -> Real:

@@ -25,7 +25,7 @@ import numpy as np
 from flint import arb, fmpq
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import FloatVec, PairVec, Real, StateVec, float_array, sup_norm
+from ..arrays import FloatVec, PairVec, Real, StateVec, exact_array, float_array, sup_norm
 from ..errors import InvalidArgument
 from ..kernels import ball
 from ..kernels import exact as ex
@@ -341,12 +341,11 @@ def _certified(
         sub = low * (a / (1 - a) if low <= 0 else b / (1 - b))
         ends = [ball.bounds(x) for x in Tv]
         lower, upper = _outward(mdp, [x + sub for x, _ in ends], [y + add for _, y in ends])
-        weights = np.array([p for row in policy for p in row], dtype=object)
-        weights = ball.midpoints(weights)
+        weights = ball.rounded([p for row in policy for p in row], bits + 64)
     if not mdp.is_exact:
         weights = float_array(weights)
     weights = weights / np.add.reduceat(weights, mdp.state_ptr[:-1])[mdp.pair_state]
-    V = np.minimum(np.maximum(V, lower), upper)
+    V = np.minimum(np.maximum(exact_array(V) if mdp.is_exact else V, lower), upper)
     gap = max((upper - V).max(), (V - lower).max())
     status = Status.MAX_ITER if hit_limit else Status.STALLED
     if gap <= tol * max(1.0, float(sup_norm(V))):

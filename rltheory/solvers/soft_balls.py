@@ -43,11 +43,10 @@ def refine(mdp: MDP, v0: FloatVec, tau: Real, reference: ArrayLike | Policy | No
             gap = [(a - arb(b)).mid() for a, b in zip(Tv, v, strict=True)]
             if all(abs(g) < arb(2) ** (-bits - 16) for g in gap):
                 break
-            flat = ball.midpoints(np.array([p for row in pi for p in row], dtype=object))
+            flat = ball.rounded([p for row in pi for p in row], 2 * bits + 64)
             step = ball.solve_linear(system(mdp, ball.balls(flat)), np.array(gap, dtype=object))
-            v = [b + g.mid().fmpq() for b, g in zip(v, step, strict=True)]
-            grid = fmpq(1, 2 ** (bits + 32))
-            v = [(x / grid).floor() * grid for x in v]
+            moved = ball.rounded([arb(b) + g for b, g in zip(v, step, strict=True)], bits + 32)
+            v = ex.to_fmpq_list(moved)
         return ex.from_fmpq_list(v)
 
 

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from flint import arb
 
+from rltheory.errors import InvalidArgument
 from rltheory.kernels import ball
+from rltheory.results import Enclosure
 
 
 def inside(x, value):
@@ -76,3 +78,33 @@ def test_decide_doubles_precision_and_admits_ties():
 def test_nonfinite_ball_has_no_bounds():
     with pytest.raises(ValueError, match="not finite"):
         ball.bounds(arb(0).log())
+
+
+def test_numbers_too_small_to_write_out_become_zero_or_the_next_number_outward() -> None:
+    """FLINT ends the process, or fills the memory, when asked for e^(−10¹⁵) as a rational."""
+    tiny = (-(arb(10) ** 15)).exp()
+    assert ball.bounds(tiny) == (0, F(1, 1 << ball.LONGEST))
+    assert ball.bounds(-tiny) == (-F(1, 1 << ball.LONGEST), 0)
+    assert ball.midpoints([tiny, arb(3), -tiny]).tolist() == [0, 3, 0]
+    box = Enclosure.ball(1 - 1 + tiny)
+    assert box.lower <= 0 < box.upper <= F(2, 1 << ball.LONGEST)
+    small = arb(2) ** -1000
+    assert ball.bounds(small) == (F(1, 1 << 1000), F(1, 1 << 1000))
+
+
+@pytest.mark.parametrize("x", [arb(10) ** (10**8), -(arb(10) ** 18).exp(), arb("nan"), arb("inf")])
+def test_numbers_without_a_rational_are_refused(x: arb) -> None:
+    for convert in (ball.bounds, ball.midpoints, lambda v: ball.rounded(v, 10)):
+        with pytest.raises(InvalidArgument, match=r"too large to be written out|not finite"):
+            convert(x)
+
+
+def test_midpoints_are_rounded_to_a_grid() -> None:
+    rng = np.random.default_rng(0)
+    for bits in (0, 1, 10, 70):
+        x = [F(*map(int, rng.integers(-(2**40), 2**40, 2))) * F(2) ** int(k) for k in range(-60, 60)]
+        with ball.precision(200):
+            got, mids = ball.rounded(x, bits), ball.midpoints(x)
+        assert all((g * 2**bits).denominator == 1 for g in got)
+        assert max(abs(g - m) for g, m in zip(got, mids)) <= F(1, 2 ** (bits + 1))
+    assert ball.rounded([[arb(1) / 3]], 2).tolist() == [[F(1, 4)]]

@@ -238,3 +238,15 @@ def test_ragged_path():
     assert (path.pi[:, 1, 1] == 1).all()
     f = NaturalPolicyGradient(0.25, 2).run(ragged().float())
     assert np.allclose(f.V, path.V.astype(float))
+
+
+@pytest.mark.parametrize("solver", [SoftValueIteration, SoftPolicyIteration])
+@pytest.mark.parametrize("size", [10**6, 10**15, 10**18, 10**30])
+@pytest.mark.parametrize("exact", [False, True])
+def test_probabilities_too_small_to_write_out(solver, size, exact):
+    """The other action has probability e^(−size): as a rational it would take more memory than there is."""
+    mdp = rl.MDP([[[1], [1]]], [[F(size), F(0)]], F(1, 2))
+    sol = solver(tau=1.0).run(mdp if exact else mdp.float())
+    assert sol.status.ok and sol.lower[0] <= 2 * size <= sol.upper[0] + F(2, 2**1000)
+    assert sol.pi.matrix().tolist() == [[1, 0]]
+    assert isinstance(sol.V[0], F) == exact
