@@ -79,16 +79,16 @@ def to_fraction(x: object) -> Fraction:
     raise TypeError(f"not a real number: {x!r} ({type(x).__name__}); pass int, float or Fraction")
 
 
-def plain_array(x: Entries, dtype: Any = None, part: str = "") -> NDArray[Any]:
+def plain_array(x: Entries, dtype: Any = None, part: str = "", name: str = "entries") -> NDArray[Any]:
     """`np.asarray(x, dtype)` in C order.
 
     Raises
     ------
     InvalidArgument, InvalidModel
         Lists of different lengths or masked entries, with the place; the latter error if `x` is meant as
-        that `part` of a model.
+        that `part` of a model, called `name` otherwise.
     """
-    error, name = (InvalidModel, part) if part else (InvalidArgument, "entries")
+    error, name = (InvalidModel, part) if part else (InvalidArgument, name)
     mask = getattr(x, "mask", None) if isinstance(x, np.ndarray) else None
     if mask is not None and mask.any():
         place = ", ".join(map(str, np.argwhere(mask)[0]))
@@ -123,9 +123,41 @@ def exact_array(x: Entries) -> NDArray[np.object_]:
     return out
 
 
-def float_array(x: Entries) -> NDArray[np.float64]:
-    """Float64 array nearest to `x`."""
-    return plain_array(x).astype(np.float64)
+def float_array(x: Entries, name: str = "entries") -> NDArray[np.float64]:
+    """Float64 array nearest to `x`, which messages call `name`.
+
+    Raises
+    ------
+    InvalidArgument
+        The first entry that is not a real number, with its place; lists of different lengths; masked entries.
+    """
+    arr = plain_array(x, name=name)
+    if arr.dtype.kind in "biuf":
+        return arr.astype(np.float64)
+    odd = [at for at in np.ndindex(arr.shape) if not _is_real(arr.item(*at))]
+    if odd:
+        at = next((p for p in odd if not _reads_as_number(arr.item(*p))), odd[0])
+        where = f"{name}[{', '.join(map(str, at))}]" if at else name
+        raise InvalidArgument(f"{where}={arr.item(*at)!r}, must be a real number")
+    return arr.astype(np.float64)
+
+
+def _is_real(x: object) -> bool:
+    return isinstance(x, numbers.Real) or hasattr(x, "q")  # an fmpq has p and q
+
+
+def _reads_as_number(x: object) -> bool:
+    """True for text such as "1.0": where one entry is text, NumPy makes all of them text."""
+    try:
+        return isinstance(x, str) and float(x) == float(x)
+    except ValueError:
+        return False
+
+
+def number_array(x: Entries, name: str = "entries") -> NDArray[Any]:
+    """`x` in doubles, or in `Fraction`s if an entry is one; errors as for `float_array`."""
+    arr = plain_array(x, name=name)
+    return exact_array(arr) if arr.dtype == object else float_array(arr, name)
 
 
 def owned(x: Entries, dtype: Any = None, part: str = "") -> NDArray[Any]:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ..errors import InvalidArgument
 from ..models import MDP, Policy
 from ..results.axes import axes
+from ..seeds import generator
 from .claim import Claim, Eq, Every
 from .evidence import Comparison, Outcome
 from .literal import fingerprint, literal
@@ -293,7 +294,7 @@ def _evolve(x: X, value: Callable[[X], tuple[float, Any]], budget: int, seed: in
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if adapter.size == 1:  # CMA-ES needs two coordinates
-            rng = np.random.default_rng(seed)
+            rng = generator(seed)
             z0 = adapter.encode()
             for k in range(budget):
                 value(adapter.decode(z0 + rng.normal(size=1) * 10.0 ** (-6 * k / budget)))

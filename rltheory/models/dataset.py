@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..arrays import Entries, FloatVec, IntVec, Real, exact_array, float_array
 from ..errors import InvalidModel
+from ..seeds import generator
 from ._build import is_rational
 from .mdp import MDP
 from .policy import Policy
@@ -138,7 +139,7 @@ def sample_counts(
 
     Complexity: O(episodes·steps·log(A·S)).
     """
-    gen = rng if isinstance(rng, np.random.Generator) else np.random.default_rng(rng)
+    gen = generator(rng)
     actions, next_law = _cumulative(mdp, pi)
     s = np.searchsorted(np.cumsum(float_array(mdp.mu)), gen.random(episodes), side="right")
     s = np.minimum(s, mdp.S - 1)

@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from ..arrays import FloatVec, float_array, frozen
 from ..errors import InvalidModel
 from ..portable import Portable
+from ..seeds import generator
+from ._build import check_size
 
 SLACK = 1e-9
 
@@ -54,7 +56,7 @@ class MultitaskBandit(Portable):
     B_theta: float = 1.0
 
     def __post_init__(self) -> None:
-        phi, heads = check_class(self.phi), frozen(np.array(self.heads, dtype=np.float64))
+        phi, heads = check_class(self.phi), frozen(float_array(self.heads, "heads"))
         if heads.ndim != 2 or heads.shape[0] < 1 or heads.shape[1] != phi.shape[3]:
             raise InvalidModel(f"heads: shape={heads.shape}, must be (M, k) with M ≥ 1 and k={phi.shape[3]}")
         size = np.sqrt((heads**2).sum(axis=1))
@@ -76,7 +78,8 @@ class MultitaskBandit(Portable):
         sigma: float = 0.5,
     ) -> MultitaskBandit:  # fmt: skip
         """Representations and heads uniform on the sphere (normals, normalised; φ first), φ_* = φ_0."""
-        rng = np.random.default_rng(seed)
+        check_size("MultitaskBandit.random", p=p, X=X, A=A, k=k, M=M)
+        rng = generator(seed)
         phi = rng.standard_normal((p, X, A, k))
         heads = rng.standard_normal((M, k))
         phi /= np.sqrt((phi**2).sum(axis=-1, keepdims=True))
@@ -100,7 +103,7 @@ class MultitaskBandit(Portable):
 
     def stream(self, T: int, seed: int | np.random.Generator) -> tuple[NDArray[np.int64], FloatVec]:
         """(T, M) contexts, uniform, and (T, M) noise: a round draws its contexts, then its noise."""
-        rng = np.random.default_rng(seed)
+        rng = generator(seed)
         X = self.features.shape[1]
         contexts, noise = np.empty((T, self.M), dtype=np.int64), np.empty((T, self.M))
         for t in range(T):

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..arrays import FloatVec, Real, chunks, exact_array, frozen
 from ..errors import InvalidArgument
+from ..seeds import generator
 from ._build import check_size, is_rational
 from .mdp import MDP
 
@@ -169,7 +170,7 @@ def random_garnet(
         raise InvalidArgument(
             f"random_garnet: branching={branching} distinct successors out of {pool}; lower branching"
         )
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     N = S * A
     cols: NDArray[Any] = distinct_rows(rng, N, branching, pool)
     if window is not None:
@@ -233,7 +234,7 @@ def random_mdp(
     for name, p in (("absorbing", absorbing), ("ties", ties)):
         if not 0 <= p <= 1:
             raise InvalidArgument(f"random_mdp: {name}={p}, must be a probability in [0, 1]")
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     exact = is_rational(gamma)
     sizes = rng.integers(1, S + 1, size=S * A) if support is None else np.full(S * A, support)
     keys = rng.random((S * A, S))

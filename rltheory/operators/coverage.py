@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import Entries, Real, to_fraction
+from ..arrays import Entries, Real, float_array, plain_array, to_fraction
 from ..errors import InvalidArgument
 from ..models.finite_horizon import FiniteHorizonMDP
 from ..models.policy import Policy
@@ -60,7 +60,7 @@ def horizon_occupancy(model: FiniteHorizonMDP, pi: Policy | ArrayLike) -> Array:
 
 def step_policies(model: FiniteHorizonMDP, pi: Policy | ArrayLike) -> Array:
     """π as (H, S, A) probabilities in the model's numbers, validated; arguments as `horizon_occupancy`."""
-    arr = np.asarray(pi._pi if isinstance(pi, Policy) else pi)
+    arr = plain_array(pi._pi if isinstance(pi, Policy) else pi, name="pi")
     H, S, A = model.H, model.S, model.A
     integers = arr.dtype.kind in "iu"
     if arr.ndim == (1 if integers else 2):
@@ -197,13 +197,13 @@ def clipped_concentrability(d: Entries, mu: Entries, level: Real) -> Real:
 
 
 def _laws(d: Entries, mu: Entries) -> tuple[Array, Array]:
-    a, b = np.asarray(d), np.asarray(mu)
+    a, b = plain_array(d, name="d"), plain_array(mu, name="mu")
     if a.shape != b.shape:
         raise InvalidArgument(f"density_ratio: d has shape {a.shape}, mu {b.shape}; give laws of one shape")
     if object in (a.dtype, b.dtype):
         a, b = a.astype(object), b.astype(object)
     else:
-        a, b = a.astype(np.float64), b.astype(np.float64)
+        a, b = float_array(a, "d"), float_array(b, "mu")
     for name, x in (("d", a), ("mu", b)):
         good = np.asarray(x >= 0, dtype=bool).reshape(-1)
         if not good.all():

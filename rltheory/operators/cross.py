@@ -411,7 +411,10 @@ def leverage_scores(Q: ArrayLike, r: int) -> tuple[NDArray[np.float64], NDArray[
     array([1., 0.])
     """
     q = float_array(Q)
-    if not 1 <= r <= min(q.shape):
+    if not np.isfinite(q).all():
+        i, j = np.argwhere(~np.isfinite(q))[0]
+        raise InvalidArgument(f"leverage_scores: Q[{i}, {j}]={q[i, j]}, must be finite")
+    if not isinstance(r, (int, np.integer)) or not 1 <= r <= min(q.shape):
         raise InvalidArgument(f"leverage_scores: r={r}, the matrix is {q.shape}; need 1 ≤ r ≤ {min(q.shape)}")
     U, _, Vt = np.linalg.svd(q, full_matrices=False)
     return np.asarray((U[:, :r] ** 2).sum(axis=1) / r), np.asarray((Vt[:r] ** 2).sum(axis=0) / r)

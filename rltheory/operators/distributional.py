@@ -128,7 +128,7 @@ class _Step:
         return arg
 
     def checked(self, laws: Laws, m: int | None) -> Laws:
-        laws = exact_array(laws) if self.is_exact else np.ascontiguousarray(laws, dtype=np.float64)
+        laws = exact_array(laws) if self.is_exact else float_array(laws, "laws")
         if laws.ndim != 2 or laws.shape[0] != self.model.S or (m is not None and laws.shape[1] != m):
             raise InvalidArgument(
                 f"laws: shape={laws.shape}, need ({self.model.S}, {m or 'm'}): a row a state"

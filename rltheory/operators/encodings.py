@@ -23,7 +23,7 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from ..arrays import Entries, Real, exact_array, to_fraction
+from ..arrays import Entries, Real, exact_array, float_array, plain_array, to_fraction
 from ..errors import InvalidArgument
 from ..kernels import ball
 
@@ -31,9 +31,9 @@ from ..kernels import ball
 # ---- arguments ---------------------------------------------------------------------------
 def _numbers(x: Entries, name: str, *, balls: bool = False) -> NDArray[Any]:
     """`x` as float64, or as an object array of Fractions (and balls); NaN and infinities refused."""
-    arr = np.asarray(x)
+    arr = plain_array(x, name=name)
     if arr.dtype != object:
-        arr = arr.astype(np.float64)
+        arr = float_array(arr, name)
         bad = ~np.isfinite(arr.reshape(-1))
         if bad.any():
             i = int(np.argmax(bad))

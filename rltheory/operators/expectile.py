@@ -23,7 +23,18 @@ import numpy as np
 from flint import fmpq
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import Entries, FloatVec, IntVec, PairVec, Real, StateVec, exact_array, float_array, to_fraction
+from ..arrays import (
+    Entries,
+    FloatVec,
+    IntVec,
+    PairVec,
+    Real,
+    StateVec,
+    exact_array,
+    float_array,
+    plain_array,
+    to_fraction,
+)
 from ..errors import InvalidArgument
 from ..kernels import exact as rational
 from ..kernels.certificate import ETA, U
@@ -84,7 +95,7 @@ def expectile(atoms: Entries, probs: Entries, tau: Real) -> Any:
     >>> expectile([-1, 0, 2, 5], [F(1, 4), F(1, 4), F(1, 3), F(1, 6)], F(9, 10))
     Fraction(95, 28)
     """
-    x, p = np.asarray(atoms), np.asarray(probs)
+    x, p = plain_array(atoms, name="atoms"), plain_array(probs, name="probs")
     if x.ndim != 1 or x.shape != p.shape or x.size == 0:
         raise InvalidArgument(
             f"expectile: atoms have shape {x.shape}, probs {p.shape}; both must be (n,) with n ≥ 1"

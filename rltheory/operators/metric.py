@@ -18,7 +18,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Entries, Real, StateVec, exact_array, float_array, frozen, is_exact, owned, to_fraction
+from ..arrays import (
+    Entries,
+    Real,
+    StateVec,
+    exact_array,
+    float_array,
+    frozen,
+    is_exact,
+    owned,
+    plain_array,
+    to_fraction,
+)
 from ..errors import InvalidArgument
 from ..portable import Portable
 
@@ -56,10 +67,10 @@ class Metric(Portable):
     points: NDArray[Any] | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        D = np.asarray(self.D)
+        D = plain_array(self.D, name="D")
         D = exact_array(D) if D.dtype == object or D.dtype.kind in "iu" else float_array(D)
         if self.points is not None:
-            x = np.asarray(self.points)
+            x = plain_array(self.points, name="points")
             x = exact_array(x) if is_exact(D) else float_array(x)
             _check_points(x, D)
             object.__setattr__(self, "points", frozen(owned(x)))
@@ -69,7 +80,7 @@ class Metric(Portable):
     @classmethod
     def line(cls, points: Entries) -> Metric:
         """|x_i − x_j| for distinct points of the line, in any order."""
-        x = np.asarray(points)
+        x = plain_array(points, name="points")
         x = exact_array(x) if x.dtype == object or x.dtype.kind in "iu" else float_array(x)
         if x.ndim != 1:
             raise InvalidArgument(f"line: points has shape {x.shape}, must be (n,)")
@@ -232,7 +243,7 @@ def quotient(D: Entries) -> tuple[Metric, NDArray[np.int64]]:
 
 
 def _values(V: Entries, metric: Metric, name: str = "V") -> StateVec:
-    arr = np.asarray(V)
+    arr = plain_array(V, name=name)
     if arr.shape != (metric.n,):
         raise InvalidArgument(f"{name}: shape {arr.shape}, the metric has n={metric.n}; pass ({metric.n},)")
     if metric.is_exact and (arr.dtype == object or arr.dtype.kind in "iu"):

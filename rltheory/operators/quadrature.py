@@ -21,7 +21,7 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from ..arrays import Entries, exact_array, to_fraction
+from ..arrays import Entries, exact_array, float_array, plain_array, to_fraction
 from ..errors import InvalidArgument
 from ..kernels import ball
 from ._weights import (
@@ -150,10 +150,10 @@ def even_nodes(T: Any, N: int, *, start: Any = 0) -> NDArray[Any]:
 
 
 def _nodes(nodes: Entries, window: tuple[Any, Any] | None, least: int) -> tuple[NDArray[Any], Any]:
-    t = np.asarray(nodes)
+    t = plain_array(nodes, name="nodes")
     if t.ndim != 1 or len(t) < least:
         raise InvalidArgument(f"nodes: shape={t.shape}, need at least {least} of them in one dimension")
-    t = exact_array(t) if t.dtype == object or t.dtype.kind in "iu" else t.astype(np.float64)
+    t = exact_array(t) if t.dtype == object or t.dtype.kind in "iu" else float_array(t, "nodes")
     if t.dtype != object and not np.isfinite(t).all():
         raise InvalidArgument(f"nodes[{int(np.argmin(np.isfinite(t)))}] is not finite")
     bad = [i for i in range(len(t) - 1) if not t[i] < t[i + 1]]

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from ..arrays import Real
+from ..arrays import Real, exact_array
 from ..results.law import ReturnLaw
 
 F = Fraction
@@ -156,7 +156,7 @@ def mixture_witness(
         found = _mixed(K, *known) or _mixed(K, known[1], known[0], *known[2:])
         if found is not None:
             return found
-    points = [F(a) for a in atoms]
+    points: list[Fraction] = exact_array(list(atoms)).tolist()
     sure = [ReturnLaw.dirac(x) for x in points]
     spread = [
         ReturnLaw([x, y], [p, 1 - p])
@@ -323,7 +323,7 @@ def scaling_witness(
     if gamma == 1:
         return None
     rng = random.Random(seed)
-    points = [F(a) for a in atoms]
+    points: list[Fraction] = exact_array(list(atoms)).tolist()
     for _ in range(tries):
         nu, nu2 = (
             _law(rng, points) if rng.random() < 0.7 else ReturnLaw.dirac(rng.choice(points)) for _ in range(2)

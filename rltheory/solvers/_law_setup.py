@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InvalidArgument
 from ..kernels.laws import two_hot
+from ..models._build import check_size
 from ..models.outcomes import OutcomeMDP
 from ..models.policy import Policy
 from ..operators.outcome_chain import Chain
@@ -55,8 +56,7 @@ def default_grid(chain: Chain, H: int | None, atoms: int) -> Any:
     Over a horizon the grid holds 0 and is widened by the cells that projections can creep outwards, if
     `atoms` allows; otherwise mass may be clipped, which the error counts.
     """
-    if atoms < 2:
-        raise InvalidArgument(f"CategoricalEvaluation: atoms={atoms}, a grid has at least two points")
+    check_size("CategoricalEvaluation", 2, atoms=atoms)
     low, high = reach(chain, H)
     if low == high:
         low, high = low - 1, high + 1

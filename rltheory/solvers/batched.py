@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arrays import BoolVec, FloatVec, IntVec, float_array, frozen
+from ..arrays import BoolVec, FloatVec, IntVec, float_array, frozen, plain_array
 from ..errors import InvalidArgument, InvalidModel, NotConverged
 from ..kernels import batched
 from ..kernels.pick import Device, check_device
@@ -190,10 +190,10 @@ def occupancy_batch(
     >>> occupancy_batch([[[[0.0, 1.0]], [[0.0, 1.0]]]], 0.5, [[0, 0]], mu=[1.0, 0.0])
     array([[0.5, 0.5]])
     """
-    P = np.ascontiguousarray(P, dtype=np.float64)
+    P = float_array(P, "P")
     P, _, g = checked_batch(P, np.zeros(P.shape[:3]), gamma)
     B, S, A = P.shape[:3]
-    law = np.full(S, 1 / S) if mu is None else np.asarray(mu, dtype=np.float64)
+    law = np.full(S, 1 / S) if mu is None else float_array(mu, "mu")
     if law.shape not in ((S,), (B, S)):
         raise InvalidArgument(f"mu: shape={law.shape}, must be ({S},) or ({B}, {S})")
     if not ((np.abs(law.sum(axis=-1) - 1) <= ROW_TOL) & (law >= 0).all(axis=-1)).all():
@@ -205,7 +205,7 @@ def occupancy_batch(
 
 def _policy_table(pi: ArrayLike, B: int, S: int, A: int) -> FloatVec:
     """(B, S, A) rows of a batch of policies."""
-    arr = np.asarray(pi)
+    arr = plain_array(pi, name="pi")
     if arr.shape == (B, S) and arr.dtype.kind in "iu":
         if arr.size and (arr.min() < 0 or arr.max() >= A):
             b, s = (int(i) for i in np.argwhere((arr < 0) | (arr >= A))[0])
@@ -223,14 +223,21 @@ def _policy_table(pi: ArrayLike, B: int, S: int, A: int) -> FloatVec:
     return table
 
 
+def _doubles(x: ArrayLike, name: str) -> FloatVec:
+    """`x` itself if it is contiguous float64, else a copy that is."""
+    if isinstance(x, np.ndarray) and x.dtype == np.float64 and x.flags.c_contiguous:
+        return x
+    return float_array(x, name)
+
+
 def checked_batch(
     P: ArrayLike, R: ArrayLike, gamma: Any, *, largest: float = math.nextafter(1.0, 0.0)
 ) -> tuple[FloatVec, FloatVec, FloatVec]:
     """Contiguous P (B, S, A, S), R (B, S, A) and γ (B,) ≤ `largest`, validated."""
-    P, R = np.ascontiguousarray(P, dtype=np.float64), np.ascontiguousarray(R, dtype=np.float64)
+    P, R = _doubles(P, "P"), _doubles(R, "R")
     if P.ndim != 4 or P.shape[1] != P.shape[3] or 0 in P.shape or R.shape != P.shape[:3]:
         raise InvalidModel(f"solve_batch: P {P.shape}, R {R.shape}; must be (B, S, A, S) and (B, S, A)")
-    g = np.array(np.broadcast_to(np.asarray(gamma, dtype=np.float64), P.shape[:1]))
+    g = np.array(np.broadcast_to(float_array(gamma, "gamma"), P.shape[:1]))
     fits = (g >= 0) & (g <= largest)
     if not fits.all():
         b = int(np.argmin(fits))

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..arrays import BoolVec, float_array
 from ..errors import InvalidArgument
+from ..seeds import generator
 
 Matrix = NDArray[np.float64]
 
@@ -96,7 +97,7 @@ def alternating_least_squares(
         raise InvalidArgument(
             f"alternating_least_squares: rank={rank}, ridge={ridge}; need 1 ≤ rank ≤ {min(n, m)}, ridge > 0"
         )
-    rng = seed if isinstance(seed, np.random.Generator) else np.random.default_rng(seed)
+    rng = generator(seed)
     U = rng.standard_normal((n, rank)) if U0 is None else float_array(U0).copy()
     W = rng.standard_normal((m, rank)) if W0 is None else float_array(W0).copy()
     weight = mask.astype(np.float64)

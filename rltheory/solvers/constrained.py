@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import Real, StateAction, StateVec, exact_array, float_array, uniform
+from ..arrays import Real, StateAction, StateVec, exact_array, float_array, plain_array, uniform
 from ..errors import InvalidArgument, InvalidModel
 from ..kernels import simplex
 from ..models.mdp import MDP
@@ -117,9 +117,9 @@ class ConstrainedLP:
             )
         model = mdp.exact()
         rho = uniform(mdp.S, exact=True) if self.rho is None else exact_array(self.rho)
-        budgets = exact_array(np.atleast_1d(np.asarray(self.budgets)))
+        budgets = exact_array(np.atleast_1d(plain_array(self.budgets, name="budgets")))
         K = budgets.size
-        costs = np.asarray(self.costs)
+        costs = plain_array(self.costs, name="costs")
         if costs.shape != (K, mdp.S, mdp.A) and not (K == 0 and costs.size == 0):
             raise InvalidArgument(f"costs: shape={costs.shape}, must be (K, S, A)=({K}, {mdp.S}, {mdp.A})")
         if rho.shape != (mdp.S,) or not (rho > 0).all():

@@ -32,6 +32,7 @@ from ..errors import InvalidArgument
 from ..kernels import categorical as cat
 from ..kernels import quantile as quant
 from ..kernels.pick import Device
+from ..models._build import check_size
 from ..models.mdp import MDP
 from ..models.outcomes import OutcomeMDP
 from ..models.policy import Policy
@@ -250,8 +251,7 @@ class QuantileEvaluation:
     device: Device = "cpu"
 
     def __post_init__(self) -> None:
-        if self.atoms < 1:
-            raise InvalidArgument(f"QuantileEvaluation: atoms={self.atoms}, need at least one")
+        check_size("QuantileEvaluation", atoms=self.atoms)
 
     def run(self, model: Model, pi: Policy | ArrayLike | None = None) -> DistributionalSolution:
         """The laws of every state.

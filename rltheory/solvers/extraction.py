@@ -21,7 +21,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import BoolVec, Entries, IntVec, Real, StateAction, exact_array, float_array, to_fraction
+from ..arrays import (
+    BoolVec,
+    Entries,
+    IntVec,
+    Real,
+    StateAction,
+    exact_array,
+    float_array,
+    number_array,
+    to_fraction,
+)
 from ..errors import InvalidArgument
 from ..kernels import ball
 from ..kernels.exact import solve_linear
@@ -220,7 +230,7 @@ def greedy_in_support(Q: Entries, mu: Policy | ArrayLike) -> Policy:
 
 def _support_table(mdp: MDP, mu: Policy | ArrayLike, Q: Entries) -> tuple[StateAction, StateAction]:
     """(S, A) μ and Q with Q = 0 outside the support; validated."""
-    q = np.array(Q)
+    q = number_array(Q, "Q")
     if q.shape != (mdp.S, mdp.A):
         raise InvalidArgument(f"Q: shape={q.shape}, must be ({mdp.S}, {mdp.A})")
     pairs = behaviour_weights(mdp, mu)

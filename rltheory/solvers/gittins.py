@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import Real, StateVec, exact_array, float_array
+from ..arrays import Real, StateVec, exact_array, float_array, plain_array
 from ..errors import InvalidArgument, InvalidModel
 from ..models.mdp import MDP
 from ..models.policy import Policy
@@ -163,7 +163,7 @@ def _several(arms: Sequence[Arm]) -> Sequence[Arm]:
 
 
 def _arm(P: ArrayLike, R: ArrayLike) -> tuple[NDArray[Any], NDArray[Any], bool]:
-    chain, pay = np.array(P), np.array(R)
+    chain, pay = plain_array(P, name="P"), plain_array(R, name="r")
     if chain.ndim != 2 or chain.shape[0] != chain.shape[1] or pay.shape != chain.shape[:1]:
         raise InvalidModel(f"arm: P {chain.shape}, r {pay.shape}; need (n, n) and (n,)")
     exact = number_system(chain, pay)

@@ -23,6 +23,7 @@ from ..errors import InvalidArgument
 from ..kernels.version_space import bellman_sums, version_space
 from ..models.finite_horizon import FiniteHorizonMDP
 from ..results.axes import axes
+from ..seeds import generator
 from .backward_induction import BackwardInduction, evaluate_horizon
 from .coverability import coverability_coefficient
 from .episode_counts import EpisodeCounts, check_rewards
@@ -217,7 +218,7 @@ class GLOW:
         check_rewards(model)
         F = np.ascontiguousarray(self.classes.F)
         known = (gaps(model, self.classes.policies), optimal_index(model, F), self.tuned_gamma(model))
-        return [self._play(EpisodeCounts(model, np.random.default_rng(seed)), F, *known) for seed in seeds]
+        return [self._play(EpisodeCounts(model, generator(seed)), F, *known) for seed in seeds]
 
     def _play(
         self, data: EpisodeCounts, F: FloatVec, loss: FloatVec, optimal: int | None, gamma: float

@@ -24,6 +24,7 @@ from ..kernels.version_space import bellman_sums, minimax_losses, squared_losses
 from ..models.finite_horizon import FiniteHorizonMDP
 from ..operators.coverage import density_ratio, horizon_occupancy
 from ..results.axes import axes
+from ..seeds import generator
 from .coverability import coverability_coefficient
 from .episode_counts import EpisodeCounts, check_rewards
 from .function_classes import Classes, ModelClasses, check_shape, first_best, greedy_actions
@@ -247,7 +248,7 @@ class H2O:
             raise InvalidArgument(f"H2O: offline has shape {nu.shape}, the model needs {model.R.shape}")
         if shares is None and isinstance(classes, ModelClasses) and isinstance(self.base, MABO):
             raise InvalidArgument("H2O: weights of models need offline as (|Π|,) shares of policies")
-        rng = np.random.default_rng(seed)
+        rng = generator(seed)
         data = EpisodeCounts(model, rng)
         tuples = data.tuples(nu, self.T)
         played, out = np.zeros(len(policies)), []

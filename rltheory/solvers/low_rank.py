@@ -23,6 +23,7 @@ from ..errors import InvalidArgument, InvalidModel
 from ..kernels.generative import lookahead
 from ..models.mdp import MDP
 from ..operators.cross import anchors_by_volume, cross_estimate, leverage_scores
+from ..seeds import generator
 
 Rng = np.random.Generator
 
@@ -261,7 +262,7 @@ class LowRankQ:
         """
         if mdp.is_exact or not mdp.is_uniform:
             raise InvalidModel("LowRankQ: needs a model in doubles with every action in every state")
-        rng = seed if isinstance(seed, np.random.Generator) else np.random.default_rng(seed)
+        rng = generator(seed)
         S, A = mdp.S, mdp.A
         rows, columns = self._anchors(mdp, rng)
         entries = np.ones((S, A), dtype=np.bool_) if self.full else _cross(S, A, rows, columns)

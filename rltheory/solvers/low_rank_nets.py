@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..arrays import FloatVec, IntVec, StateAction, frozen
 from ..operators.cross import anchors_by_volume, cross_estimate
+from ..seeds import generator
 from .low_rank import LowRankSchedule
 
 Rng = np.random.Generator
@@ -92,7 +93,7 @@ def low_rank_continuous(
 
     Source: Shah, Song, Xu and Yang 2020, Algorithm 1 (continuous case).
     """
-    rng = seed if isinstance(seed, np.random.Generator) else np.random.default_rng(seed)
+    rng = generator(seed)
     out: list[NetEstimate] = []
     drawn = 0
     for t in range(1, schedule.T + 1):

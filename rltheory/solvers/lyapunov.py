@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import to_fraction
+from ..arrays import float_array, plain_array, to_fraction
 from ..errors import InvalidArgument, InvalidModel
 from ..kernels import ball, lq
 from ..kernels.exact import from_fmpq_mat, to_fmpq_mat
@@ -296,12 +296,12 @@ def _expanding(Phi: NDArray[Any]) -> str:
 
 
 def _square(x: ArrayLike, name: str) -> NDArray[Any]:
-    arr = np.asarray(x)
+    arr = plain_array(x, name=name)
     if arr.ndim != 2 or arr.shape[0] != arr.shape[1] or len(arr) == 0:
         raise InvalidArgument(f"{name}: shape={arr.shape}, must be (n, n) with n ≥ 1")
     if arr.dtype == object:
         return arr
-    arr = arr.astype(np.float64)
+    arr = float_array(arr, name)
     if not np.isfinite(arr).all():
         i, j = np.argwhere(~np.isfinite(arr))[0]
         raise InvalidArgument(f"{name}[{i}, {j}]={arr[i, j]}, must be finite")

@@ -15,6 +15,7 @@ import numpy as np
 from ..arrays import FloatVec, IntVec
 from ..errors import InvalidArgument
 from ..kernels import regret as kernel
+from ..seeds import seed_sequence
 from .agents.base import Agent, CompiledLearner, Learner, Task
 from .regret_setup import Played
 
@@ -34,7 +35,7 @@ class Run:
 
 def streams(seed: int) -> tuple[np.random.Generator, ...]:
     """Generators of states, of the learner and of rewards."""
-    return tuple(np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(3))
+    return tuple(np.random.default_rng(child) for child in seed_sequence(seed).spawn(3))
 
 
 def run(

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Entries, Real, exact_array, float_array, is_exact
 from ..errors import InvalidArgument
+from ..seeds import generator
 
 Array = NDArray[Any]
 STALL = 1e-14
@@ -288,7 +289,7 @@ def _low_rank(
     cross = np.einsum("ij,ij,ia->ja", W2, S, A)
     cov = np.linalg.cholesky(_regular(np.einsum("i,ia,ib->ab", w, A, A)))
     row_scale = np.sqrt(W2.sum(axis=0))
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     first = [_truncated(full @ cov, rank, cov), _truncated(row_scale[:, None] * (full @ cov), rank, cov)]
     starts = [*first, *rng.standard_normal((restarts, A.shape[1], rank))]
     ends = _alternate(np.array(starts), moments, cross, max_iter)

@@ -54,6 +54,11 @@ CASES: dict[str, list[Case]] = {
         case("rl.MDP(P + 0j, R, 0.9)", InvalidModel, "complex128", "pass floats or Fractions"),
         case("rl.MDP(np.ma.masked_equal(P, P[1, 0, 1]), R, 0.9)", InvalidModel, "is masked", "fill it first"),
         case("rl.float_array(np.ma.masked_less([2.0, 1.0], 1.5))", InvalidArgument, "entries[1] is masked"),
+        case("rl.float_array([1.0, 'x'])", InvalidArgument, "entries[1]='x'", "real number"),
+        case("rl.float_array([[1.0], [None]])", InvalidArgument, "entries[1, 0]=None", "real number"),
+        case("rl.float_array([1j, 0])", InvalidArgument, "entries[0]=1j", "real number"),
+        case("rl.gallery.random_garnet(10, 2, 3, 0.9, -1)", InvalidArgument, "seed=-1", "integer ≥ 0"),
+        case("rl.gallery.random_garnet(10, 2, 3, 0.9, seed=0.5)", InvalidArgument, "seed=0.5", "integer ≥ 0"),
         case(
             "import scipy.sparse as sp; rl.MDP(sp.csr_array(P[:, 0]), R, 0.9)",
             InvalidModel,

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...arrays import Real
 from ...errors import InvalidArgument
+from ...seeds import generator
 from .._build import branches, check_size, decimal, merge_rows, probability
 from ..finite_horizon import FiniteHorizonMDP
 from ..mdp import MDP
@@ -117,7 +118,7 @@ def deep_sea(size: int = 10, gamma: Real | None = None, *, seed: int | None = No
         [np.zeros(S, dtype=np.int64), np.where((row == size - 1) & (col == size - 1), 2, 1)], axis=1
     )
     if seed is not None:
-        swap = np.random.default_rng(seed).random(S) < 0.5
+        swap = generator(seed).random(S) < 0.5
         nxt, pay = np.where(swap[:, None], nxt[:, ::-1], nxt), np.where(swap[:, None], pay[:, ::-1], pay)
     mu = np.zeros(S + 1, dtype=np.int64)
     mu[0] = 1
@@ -145,7 +146,7 @@ def combination_lock(n: int = 10, A: int = 3, gamma: Real = 0.95, *, seed: int |
     Source: Koenig and Simmons (1993); Whitehead (1991).
     """
     check_size("combination_lock", n=n, A=A)
-    right = np.zeros(n, dtype=np.int64) if seed is None else np.random.default_rng(seed).integers(0, A, n)
+    right = np.zeros(n, dtype=np.int64) if seed is None else generator(seed).integers(0, A, n)
     nxt = np.zeros((n, A), dtype=np.int64)
     nxt[np.arange(n), right] = np.arange(1, n + 1)
     mu = np.zeros(n + 1, dtype=np.int64)
@@ -175,7 +176,7 @@ def layered_dag(
     check_size("layered_dag", layers=layers, width=width, A=A, branching=branching)
     if branching > width:
         raise InvalidArgument(f"layered_dag: branching={branching} > width={width}; lower branching")
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     inner, S = (layers - 1) * width * A, layers * width + 1
     layer = np.repeat(np.arange(layers - 1), width * A)
     cols = distinct_rows(rng, inner, branching, width) + ((layer + 1) * width)[:, None]
@@ -212,7 +213,7 @@ def multi_scc(
     if branching > size:
         raise InvalidArgument(f"multi_scc: branching={branching} > size={size}; lower branching")
     (p,) = (float(x) for x in probability("multi_scc", leak=leak))
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     S = components * size
     N, s = S * A, np.repeat(np.arange(S), A)
     block, place = np.divmod(s, size)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ...arrays import BoolVec, IntVec, Real
 from ...errors import InvalidArgument
+from ...seeds import generator
 from .._build import branches, check_size, decimal, is_rational, probability
 from ..mdp import MDP
 
@@ -281,7 +282,7 @@ def maze(
     check_size("maze", least=2, size=size)
     if not 0 <= loops <= 1:
         raise InvalidArgument(f"maze: loops={loops}, must be a share in [0, 1]")
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     S, cells = size * size, np.arange(size * size)
     grid = cells.reshape(size, size)
     tail = np.concatenate([grid[:, :-1].reshape(-1), grid[:-1].reshape(-1)])

@@ -50,6 +50,6 @@ def noisy_lock(
 
 def noisy_locks(H: int = 4, **options: Real) -> list[FiniteHorizonMDP]:
     """`noisy_lock` for all 2^H codes in lexicographic order."""
-    if not 1 <= H <= 12:
+    if not isinstance(H, int) or not 1 <= H <= 12:
         raise InvalidArgument(f"noisy_locks: H={H}, must be in 1..12 (there are 2^H locks)")
     return [noisy_lock(code, **options) for code in itertools.product((0, 1), repeat=H)]

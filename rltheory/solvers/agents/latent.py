@@ -31,6 +31,7 @@ from ...models.latent import LatentMDP
 from ...models.validate import ROW_TOL
 from ...operators.latent import HistoryTree, history_tree
 from ...results.latent import LatentPolicy, Level
+from ...seeds import seed_sequence
 from .base import check_delta, check_scale
 
 Planner = Literal["ext", "extc", "val", "hoef"]
@@ -357,7 +358,7 @@ class _Work:
 
     def run(self, K: int, seed: int, stars: FloatVec) -> LatentRun:
         lmdp = self.lmdp
-        rng = np.random.default_rng(np.random.SeedSequence(seed).spawn(2)[0])
+        rng = np.random.default_rng(seed_sequence(seed).spawn(2)[0])
         U = rng.random((K, lmdp.H + 2))
         counts = np.zeros(self.visits.shape, np.int64)
         moves = np.zeros(self.prob.shape, np.int64)

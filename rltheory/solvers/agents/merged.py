@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ...arrays import FloatVec
 from ...errors import InvalidArgument
 from ...models.latent import LatentMDP
+from ...seeds import seed_sequence
 from .base import Agent, Task
 from .latent import LatentRun, check_episodes, check_normalised, start_optima
 
@@ -40,7 +41,7 @@ class MergedAgent:
         same = not (model.R - model.R[0]).any()
         allowed = np.ones((1, S, A), dtype=np.bool_)
         task = Task(S, A, H, K, 1.0, True, allowed, model.R[:1] if same else None)
-        children = np.random.SeedSequence(seed).spawn(2)
+        children = seed_sequence(seed).spawn(2)
         learner = self.agent.learner(task, np.random.default_rng(children[1]))
         U = np.random.default_rng(children[0]).random((K, H + 2))
         regret, at_start, paid = np.empty(K), np.empty(K), np.empty(K)
