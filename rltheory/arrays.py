@@ -95,10 +95,10 @@ def plain_array(x: Entries, dtype: Any = None, part: str = "", name: str = "entr
         raise error(f"{name}: {name}[{place}] is masked, must be a number; fill it first, x.filled(0.0)")
     try:
         return np.asarray(x, dtype=dtype, order="C")
-    except ValueError:
+    except (TypeError, ValueError) as exc:
         where = _uneven(x, name)
         if where is None:
-            raise
+            raise error(f"{name}: {exc}; entries must be real numbers") from None
         raise error(f"{where}; rows of an array have one length") from None
 
 

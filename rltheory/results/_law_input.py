@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Entries, Real, exact_array
+from ..arrays import Entries, Real, exact_array, float_array, plain_array
 from ..errors import InvalidArgument
 
 UNIT = 2.0**-53
@@ -28,14 +28,17 @@ def is_rational(x: object) -> bool:
 
 def numbers(a: Entries, b: Entries) -> tuple[NDArray[Any], NDArray[Any]]:
     """Both as fresh 1-D arrays of one number system: Fractions if all entries are ints or Fractions."""
-    first, second = (np.array(v if isinstance(v, np.ndarray) else list(v)) for v in (a, b))  # type: ignore[arg-type]
+    lists = (v if isinstance(v, np.ndarray) else list(v) for v in (a, b))  # type: ignore[arg-type]
+    first, second = (
+        plain_array(v, name=name).copy() for v, name in zip(lists, ("atoms", "masses"), strict=True)
+    )
     if first.ndim != 1 or second.ndim != 1:
         raise InvalidArgument(
             f"ReturnLaw: shapes {first.shape} and {second.shape}; atoms and masses are flat lists"
         )
     if all(v.dtype.kind in "iu" or (v.dtype == object and all(map(is_rational, v))) for v in (first, second)):
         return exact_array(first), exact_array(second)
-    return first.astype(float), second.astype(float)
+    return float_array(first, "atoms"), float_array(second, "masses")
 
 
 def check(x: NDArray[Any], p: NDArray[Any], error: Real) -> None:

@@ -24,8 +24,8 @@ def check(m: OutcomeMDP, H: int | None, tol: float) -> None:
     """Refuse what no evaluation can use."""
     if H is None and m.gamma >= 1:
         raise InvalidArgument(f"gamma={m.gamma} without a horizon: the return need not exist; pass H=")
-    if H is not None and H < 0:
-        raise InvalidArgument(f"H={H}, a horizon is ≥ 0")
+    if H is not None and not (isinstance(H, (int, np.integer)) and H >= 0):
+        raise InvalidArgument(f"H={H!r}, a horizon is an integer ≥ 0")
     if not tol > 0:
         raise InvalidArgument(f"tol={tol}, must be > 0; 1e-8 is the default")
 

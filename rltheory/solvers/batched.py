@@ -237,7 +237,10 @@ def checked_batch(
     P, R = _doubles(P, "P"), _doubles(R, "R")
     if P.ndim != 4 or P.shape[1] != P.shape[3] or 0 in P.shape or R.shape != P.shape[:3]:
         raise InvalidModel(f"solve_batch: P {P.shape}, R {R.shape}; must be (B, S, A, S) and (B, S, A)")
-    g = np.array(np.broadcast_to(float_array(gamma, "gamma"), P.shape[:1]))
+    g = float_array(gamma, "gamma")
+    if g.shape not in ((), (1,), P.shape[:1]):
+        raise InvalidModel(f"gamma: shape={g.shape}, must be one discount or {len(P)} of them")
+    g = np.array(np.broadcast_to(g, P.shape[:1]))
     fits = (g >= 0) & (g <= largest)
     if not fits.all():
         b = int(np.argmin(fits))

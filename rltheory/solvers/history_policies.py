@@ -11,6 +11,7 @@ instances that shares nothing with the recursions it judges.
 from __future__ import annotations
 
 import itertools
+import numbers
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
@@ -58,8 +59,8 @@ def history_laws(
     """
     stocks = model if isinstance(model, StockMDP) else None
     H = stocks.H if H is None and stocks is not None else H
-    if H is None or H < 0:
-        raise InvalidArgument(f"history_laws: H={H}, must be a number of steps ≥ 0")
+    if not isinstance(H, numbers.Integral) or H < 0:
+        raise InvalidArgument(f"history_laws: H={H!r}, must be a number of steps ≥ 0")
     base = model.base if isinstance(model, StockMDP) else model
     zero: Any = Fraction(0) if base.m is None else (Fraction(0),) * base.m
     gamma = base.exact().gamma

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Entries, Real, exact_array, float_array, is_exact
+from ..arrays import Entries, Real, exact_array, float_array, is_exact, plain_array
 from ..errors import InvalidArgument
 from ..seeds import generator
 
@@ -65,7 +65,7 @@ def _mean(x: Array, weights: Entries | None) -> Any:
 
 def _pairs(**arrays: Entries) -> list[Array]:
     """The arrays as (N, n), all of one shape, in one number system."""
-    out = [np.atleast_1d(np.asarray(x)) for x in arrays.values()]
+    out = [np.atleast_1d(plain_array(x, name=name)) for name, x in arrays.items()]
     out = [x[None, :] if x.ndim == 1 else x for x in out]
     for name, x in zip(arrays, out, strict=True):
         if x.shape != out[0].shape or x.ndim != 2:
@@ -205,7 +205,7 @@ def fit_linear_model(
     [[Fraction(12, 5)]]
     """
     S, G = _pairs(s_next=s_next, g=np.ones_like(np.asarray(s_next)) if g is None else g)
-    A = np.asarray(Z)
+    A = plain_array(Z, name="Z")
     A = A[:, None] if A.ndim == 1 else A
     if A.ndim != 2 or len(A) != len(S):
         raise InvalidArgument(f"fit_linear_model: Z has shape {A.shape}, must be ({len(S)}, q)")

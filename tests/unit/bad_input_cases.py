@@ -56,6 +56,8 @@ CASES: dict[str, list[Case]] = {
         case("rl.float_array(np.ma.masked_less([2.0, 1.0], 1.5))", InvalidArgument, "entries[1] is masked"),
         case("rl.float_array([1.0, 'x'])", InvalidArgument, "entries[1]='x'", "real number"),
         case("rl.float_array([[1.0], [None]])", InvalidArgument, "entries[1, 0]=None", "real number"),
+        case("rl.MDP(P, R, 0.9, mu=['x', 1])", InvalidModel, "mu", "real numbers"),
+        case("rl.ReturnLaw([0, 'x'], [0.5, 0.5])", InvalidArgument, "atoms[1]='x'", "real number"),
         case("rl.float_array([1j, 0])", InvalidArgument, "entries[0]=1j", "real number"),
         case("rl.gallery.random_garnet(10, 2, 3, 0.9, -1)", InvalidArgument, "seed=-1", "integer ≥ 0"),
         case("rl.gallery.random_garnet(10, 2, 3, 0.9, seed=0.5)", InvalidArgument, "seed=0.5", "integer ≥ 0"),
