@@ -131,6 +131,8 @@ def float_array(x: Entries, name: str = "entries") -> NDArray[np.float64]:
     InvalidArgument
         The first entry that is not a real number, with its place; lists of different lengths; masked entries.
     """
+    if type(x) is np.ndarray and x.dtype == np.float64:
+        return x.copy()
     arr = plain_array(x, name=name)
     if arr.dtype.kind in "biuf":
         return arr.astype(np.float64)
