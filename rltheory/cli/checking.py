@@ -55,9 +55,10 @@ def check(args: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             interrupted = True
     rows = [done[f.id] for f in found if f.id in done]
-    show.table(rows, time.perf_counter() - start)
+    elapsed = time.perf_counter() - start
+    show.table(rows, elapsed)
     if args.html and rows:
-        html.write_atlas(args.html, rows)
+        html.write_atlas(args.html, rows, elapsed=elapsed)
         show.note(f"atlas: {args.html}")
     if interrupted:
         left = len(found) - len(rows)
