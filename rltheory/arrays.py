@@ -144,6 +144,13 @@ def float_array(x: Entries, name: str = "entries") -> NDArray[np.float64]:
     return arr.astype(np.float64)
 
 
+def doubles(x: Entries, name: str = "entries") -> NDArray[np.float64]:
+    """`x` itself if it is a contiguous float64 array, else `float_array(x, name)`; not to be written to."""
+    if type(x) is np.ndarray and x.dtype == np.float64 and x.flags.c_contiguous:
+        return x
+    return float_array(x, name)
+
+
 def _is_real(x: object) -> bool:
     return isinstance(x, numbers.Real) or hasattr(x, "q")  # an fmpq has p and q
 

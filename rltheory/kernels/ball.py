@@ -171,8 +171,6 @@ def rounded(x: ArrayLike, bits: int) -> NDArray[np.object_]:
 
 def bounds(x: arb) -> tuple[Fraction, Fraction]:
     """Rational ends of a finite ball, outward where it nearly touches zero; errors as for `rational`."""
-    if not x.is_finite():
-        raise InvalidArgument(f"ball {x} is not finite; raise the precision or check the formula")
     return rational(x.lower(), -1), rational(x.upper(), 1)
 
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import Entries, FloatVec, IntVec, Real, exact_array, float_array
+from ..arrays import Entries, FloatVec, IntVec, Real, doubles, exact_array, float_array
 from ..errors import InvalidArgument
 from ..kernels import categorical as cat
 from ..kernels import laws as flat
@@ -128,7 +128,7 @@ class _Step:
         return arg
 
     def checked(self, laws: Laws, m: int | None) -> Laws:
-        laws = exact_array(laws) if self.is_exact else float_array(laws, "laws")
+        laws = exact_array(laws) if self.is_exact else doubles(laws, "laws")
         if laws.ndim != 2 or laws.shape[0] != self.model.S or (m is not None and laws.shape[1] != m):
             raise InvalidArgument(
                 f"laws: shape={laws.shape}, need ({self.model.S}, {m or 'm'}): a row a state"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arrays import BoolVec, FloatVec, IntVec, float_array, frozen, plain_array
+from ..arrays import BoolVec, FloatVec, IntVec, doubles, float_array, frozen, plain_array
 from ..errors import InvalidArgument, InvalidModel, NotConverged
 from ..kernels import batched
 from ..kernels.pick import Device, check_device
@@ -190,7 +190,7 @@ def occupancy_batch(
     >>> occupancy_batch([[[[0.0, 1.0]], [[0.0, 1.0]]]], 0.5, [[0, 0]], mu=[1.0, 0.0])
     array([[0.5, 0.5]])
     """
-    P = float_array(P, "P")
+    P = doubles(P, "P")
     P, _, g = checked_batch(P, np.zeros(P.shape[:3]), gamma)
     B, S, A = P.shape[:3]
     law = np.full(S, 1 / S) if mu is None else float_array(mu, "mu")
@@ -223,18 +223,11 @@ def _policy_table(pi: ArrayLike, B: int, S: int, A: int) -> FloatVec:
     return table
 
 
-def _doubles(x: ArrayLike, name: str) -> FloatVec:
-    """`x` itself if it is contiguous float64, else a copy that is."""
-    if isinstance(x, np.ndarray) and x.dtype == np.float64 and x.flags.c_contiguous:
-        return x
-    return float_array(x, name)
-
-
 def checked_batch(
     P: ArrayLike, R: ArrayLike, gamma: Any, *, largest: float = math.nextafter(1.0, 0.0)
 ) -> tuple[FloatVec, FloatVec, FloatVec]:
     """Contiguous P (B, S, A, S), R (B, S, A) and γ (B,) ≤ `largest`, validated."""
-    P, R = _doubles(P, "P"), _doubles(R, "R")
+    P, R = doubles(P, "P"), doubles(R, "R")
     if P.ndim != 4 or P.shape[1] != P.shape[3] or 0 in P.shape or R.shape != P.shape[:3]:
         raise InvalidModel(f"solve_batch: P {P.shape}, R {R.shape}; must be (B, S, A, S) and (B, S, A)")
     g = float_array(gamma, "gamma")

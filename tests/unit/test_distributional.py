@@ -323,3 +323,11 @@ def test_refusals() -> None:
         quantile_bellman(3, [0])  # type: ignore[arg-type]
     assert is_uniform(np.linspace(-1 / 3, 7.7, 1001))
     assert not is_uniform(np.array([0.0, 1.0, 2.0 + 1e-12]))
+
+
+def test_laws_are_read_where_they_lie() -> None:
+    """A table of laws may be much of the memory; copying it costs as much as the backup."""
+    step = CategoricalStep(rl.gallery.random_garnet(30, 1, 3, 0.9, 0), np.linspace(0.0, 10.0, 11))
+    laws = np.full((30, 11), 1 / 11)
+    assert step.checked(laws, 11) is laws
+    assert step.checked(np.asfortranarray(laws), 11).flags.c_contiguous
